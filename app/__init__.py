@@ -1,0 +1,1 @@
+"""imgfn: upload a picture, GET any transformation of it by URL."""

@@ -1,0 +1,1 @@
+"""What things are: no room here knows a library of pictures, stores or HTTP."""

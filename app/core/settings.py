@@ -1,0 +1,108 @@
+"""Settings: one field, one default, one help line each; read from IMGFN_* and .env."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MB = 1024 * 1024
+
+
+class BadSettings(Exception):
+    """Every variable that cannot be used, each with its name, what is wrong with it and its default."""
+
+
+class Settings(BaseSettings):
+    """All that can be configured. The README's table of settings is made from this class."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="IMGFN_", env_file=".env", frozen=True, extra="ignore", secrets_dir=None
+    )
+
+    # The store
+    store: Literal["folder", "minio"] = Field("folder", description="where pictures live: folder or minio (any S3)")
+    folder: Path = Field(Path("data"), description="folder store: where sources/ and results/ lie")
+    s3_endpoint: str = Field("127.0.0.1:9000", description="S3: host:port without a scheme")
+    s3_region: str = Field("us-east-1", description="S3: region")
+    s3_secure: bool = Field(True, description="S3: use HTTPS")
+    s3_access_key: SecretStr | None = Field(None, description="S3: access key id; none: Function Compute's credentials")
+    s3_secret_key: SecretStr | None = Field(None, description="S3: secret access key")
+    s3_session_token: SecretStr | None = Field(None, description="S3: session token of temporary credentials")
+    s3_source_bucket: str = Field("imgfn-sources", description="S3: bucket of the sources")
+    s3_result_bucket: str = Field("imgfn-results", description="S3: bucket of the results; never the sources' bucket")
+    s3_create_buckets: bool = Field(False, description="S3: make missing buckets at the start")
+    s3_virtual_host: bool = Field(False, description="S3: address buckets as host names (Tencent COS)")
+    store_connect_seconds: float = Field(1.0, gt=0, description="store: time to connect")
+    store_read_seconds: float = Field(2.0, gt=0, description="store: time to wait for the next bytes")
+    store_deadline_seconds: float = Field(10.0, gt=0, description="store: time for one whole operation")
+    store_retries: int = Field(1, ge=0, le=10, description="store: tries after the first")
+    stat_ttl_seconds: float = Field(
+        0.0, ge=0, description="how long the stat of a source is believed; 0: ask each time"
+    )
+    keep_results: bool = Field(True, description="keep results in the result store")
+
+    # Limits (defaults as in docs/security.md)
+    max_upload_bytes: int = Field(20 * MB, gt=0, description="size of one uploaded file")
+    max_upload_parts: int = Field(20, gt=0, description="parts of one upload")
+    max_source_bytes: int = Field(20 * MB, gt=0, description="size of a source that is rendered")
+    max_pixels: int = Field(50_000_000, gt=0, description="pixels of a source: width x height x frames")
+    max_side: int = Field(30_000, gt=0, description="longest side of a source, in pixels")
+    max_frames: int = Field(500, gt=0, description="frames of a source")
+    max_scans: int = Field(100, gt=0, description="scans of a progressive JPEG")
+    max_output_side: int = Field(16_384, gt=0, description="longest side of a result, in pixels")
+    max_output_pixels: int = Field(16_777_216, gt=0, description="pixels of one frame of a result")
+    max_url_bytes: int = Field(4096, gt=0, description="path and query of a request")
+
+    # Rendering
+    render: Literal["process", "inline"] = Field(
+        "process", description="process: expendable renderers; inline: in the caller"
+    )
+    render_seconds: float = Field(10.0, gt=0, description="wall-clock deadline of one render")
+    render_memory_bytes: int = Field(1024 * MB, gt=0, description="address space of one renderer")
+    render_processes: int = Field(os.cpu_count() or 1, gt=0, description="renders at once on this machine")
+    render_queue: int = Field(4 * (os.cpu_count() or 1), ge=0, description="renders that may wait; more get 503")
+    render_recycle: int = Field(500, gt=0, description="renders after which a renderer is replaced")
+    runtime_dir: Path | None = Field(
+        None, description="sockets and locks; none: a private folder under the temporary one"
+    )
+
+    # Output
+    auto_formats: tuple[str, ...] = Field(
+        ("avif", "webp"), description="formats that format/auto may choose, best first"
+    )
+    cache_seconds: int = Field(86_400, ge=0, description="Cache-Control max-age of pictures")
+    cors_origins: tuple[str, ...] = Field(("*",), description="origins that may read answers; empty: none")
+
+    # Uploads
+    allow_overwrite: bool = Field(False, description="let an upload replace another picture under the same key")
+    upload_token: SecretStr | None = Field(None, description="bearer token that uploads need; none: open")
+    admin_token: SecretStr | None = Field(
+        None, description="bearer token for DELETE and overwriting; none: both are off"
+    )
+
+    # The server
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65_535, description="port to listen on")
+    workers: int = Field(2, gt=0, description="web worker processes")
+    threads: int = Field(16, gt=0, description="threads of each web worker")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    public_url: str = Field("", description="origin that uploads' URLs start with; empty: relative URLs")
+
+
+def load_settings(**values: Any) -> Settings:
+    """Settings from the environment and .env, `values` on top.
+
+    Raises BadSettings that names every bad variable at once, with its default.
+    """
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = str(problem["loc"][0])
+            field = Settings.model_fields.get(name)
+            default = f" (default: {field.default!r})" if field is not None else ""
+            lines.append(f"IMGFN_{name.upper()}: {problem['msg']}{default}")
+        raise BadSettings("\n".join(lines)) from error

@@ -1,0 +1,1 @@
+"""The operations; importing this package fills the registry."""
