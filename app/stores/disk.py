@@ -1,0 +1,113 @@
+"""What the folder store asks of a file system: its errors as faults, versions, copies and slices."""
+
+import errno
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from app.core.faults import (
+    BadRequest,
+    Fault,
+    InvalidArgument,
+    NoSuchKey,
+    ObjectAlreadyExists,
+    StoreFull,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
+
+CHUNK_BYTES = 1024 * 1024
+
+Faults = Mapping[int, type[Fault]]  # by errno
+
+ALWAYS: Faults = {
+    errno.ENOSPC: StoreFull,
+    errno.EDQUOT: StoreFull,
+    errno.EFBIG: StoreFull,  # a limit on the size of files (RLIMIT_FSIZE)
+    errno.EROFS: StoreUnavailable,
+    errno.EACCES: StoreUnavailable,
+    errno.EPERM: StoreUnavailable,
+    errno.EMFILE: StoreUnavailable,
+    errno.ENFILE: StoreUnavailable,
+    errno.EIO: StoreUnavailable,
+    errno.ESTALE: StoreUnavailable,
+}
+READING: Faults = {
+    **ALWAYS,
+    errno.ENOENT: NoSuchKey,
+    errno.ENOTDIR: NoSuchKey,
+    errno.EISDIR: NoSuchKey,
+    errno.ELOOP: NoSuchKey,  # a symbolic link
+    errno.ENXIO: NoSuchKey,  # a socket
+    errno.ENAMETOOLONG: NoSuchKey,
+}
+# A file cannot be a folder too: of the keys `a` and `a/b` the first that comes wins.
+WRITING: Faults = {
+    **ALWAYS,
+    errno.EEXIST: ObjectAlreadyExists,
+    errno.ENOTDIR: ObjectAlreadyExists,
+    errno.EISDIR: ObjectAlreadyExists,
+    errno.ELOOP: ObjectAlreadyExists,
+    errno.ENAMETOOLONG: InvalidArgument,
+    errno.ENOENT: StoreUnavailable,
+}
+
+
+@contextmanager
+def explain(name: str, faults: Faults) -> Iterator[None]:
+    """Raise the Fault that `faults` has for an OSError; others, such as those of an uploader's socket, pass."""
+    try:
+        yield
+    except OSError as error:
+        kind = faults.get(error.errno or 0)
+        if kind is None:
+            raise
+        raise kind(f"{name!r}: {error.strerror}") from error
+
+
+def etag_of(state: os.stat_result) -> str:
+    """Names one version of one file: a new file has another inode, a rewritten one another time."""
+    version = f"{state.st_ino}/{state.st_size}/{state.st_mtime_ns}"
+    return hashlib.blake2b(version.encode(), digest_size=16).hexdigest()
+
+
+def copy(body: BinaryIO, descriptor: int, size: int) -> None:
+    """Write the next `size` bytes of `body`. Raises BadRequest where it has fewer."""
+    left = size
+    while left:
+        chunk = memoryview(body.read(min(left, CHUNK_BYTES)))
+        if not chunk:
+            raise BadRequest(f"the body ended after {size - left} of {size} bytes")
+        left -= len(chunk)
+        while chunk:
+            chunk = chunk[os.write(descriptor, chunk) :]
+
+
+def sync_folder(path: str | os.PathLike[str]) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Slice(io.RawIOBase):
+    """At most `length` bytes of `file` from where it stands."""
+
+    def __init__(self, file: io.BufferedReader, length: int) -> None:
+        self._file = file
+        self._left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        count = self._file.readinto(memoryview(buffer)[: self._left])
+        self._left -= count
+        return count

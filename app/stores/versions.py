@@ -1,0 +1,92 @@
+"""The folder store's bookkeeping: files that are not finished, and what is known of each version of a file."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app.stores.disk import etag_of, sync_folder
+
+CREATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+class Versions:
+    """Two folders beside `root`, on its file system, where nothing can collide with a key.
+
+    `root`.meta holds a sidecar for each version of an object, named by its etag: so what it says is never of another
+    version. `root`.tmp holds unfinished files, and second names of versions that are losing theirs.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._sidecars = root.with_name(root.name + ".meta")
+        self._temporary = root.with_name(root.name + ".tmp")
+        self._sidecars.mkdir(parents=True, exist_ok=True)
+        self._temporary.mkdir(exist_ok=True)
+
+    def describe(self, etag: str, content_type: str, meta: Mapping[str, str]) -> None:
+        """Write the sidecar of a version that is about to be published."""
+        descriptor = os.open(self._sidecars / etag, CREATE_FILE, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(json.dumps([content_type, dict(meta)]).encode())
+            file.flush()
+            os.fsync(descriptor)
+        sync_folder(self._sidecars)
+
+    def description(self, etag: str) -> tuple[str, dict[str, str]] | None:
+        """Content type and metadata; None where no `describe` made a sidecar."""
+        try:
+            with open(f"{self._sidecars}/{etag}", "rb", buffering=0) as file:  # noqa: PTH123  # on the hot path
+                content_type, meta = json.loads(file.readall())
+                return content_type, meta
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def draft(self) -> Iterator[tuple[int, Path]]:
+        """A new file: descriptor and temporary name, under a lock that lasts as long as its writer."""
+        while True:
+            path = self._temporary / secrets.token_hex(16)
+            descriptor = os.open(path, CREATE_FILE, 0o666)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                break
+            os.close(descriptor)  # a process that started just now took it before it was locked
+        try:
+            yield descriptor, path
+        finally:
+            self._forget(path)
+            os.close(descriptor)
+
+    @contextmanager
+    def second_name(self, name: str, parent: int) -> Iterator[None]:
+        """Hold on to a version that is losing its name, so that its sidecar goes with it, whatever crashes."""
+        path = self._temporary / secrets.token_hex(16)
+        # Nothing to hold: there is no such file, or it is a folder, or somebody else's, which has no sidecar.
+        with suppress(FileNotFoundError, PermissionError):
+            os.link(name, path, src_dir_fd=parent, follow_symlinks=False)
+        try:
+            yield
+        finally:
+            self._forget(path)
+
+    def reclaim(self) -> None:
+        """Remove what dead processes left; living ones hold locks."""
+        for path in self._temporary.iterdir():
+            with suppress(OSError):  # a read-only disk still serves
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self._forget(path)
+                finally:
+                    os.close(descriptor)
+
+    def _forget(self, path: Path) -> None:
+        """Remove a temporary name; a version's last name takes the sidecar with it."""
+        with suppress(FileNotFoundError):
+            state = path.lstat()
+            if state.st_nlink == 1:
+                (self._sidecars / etag_of(state)).unlink(missing_ok=True)
+            path.unlink()
