@@ -13,6 +13,7 @@ class Output:
     interlace: bool = False  # progressive JPEG, interlaced PNG and GIF
     keep: str = "icc"  # which metadata stay: icc, copyright, all, none
     max_bytes: int | None = None  # the best quality that fits
+    upright: bool = True  # apply the EXIF orientation before the first step
 
 
 @dataclass(frozen=True)

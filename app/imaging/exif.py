@@ -1,0 +1,32 @@
+"""EXIF tags by their names."""
+
+from PIL import ExifTags, Image
+
+from app.imaging.decode import Header, guarded, open_libvips, open_pillow
+
+LONGEST = 200  # characters of one value that are told
+
+
+def tags_of(source: bytes, header: Header) -> dict[str, str]:
+    """The tags of the picture, its camera part and its place, by the names of EXIF 2.32; binary ones are left out."""
+    exif: Image.Exif = guarded(lambda: _exif(source, header))
+    told = {}
+    for names, tags in (
+        (ExifTags.TAGS, exif),
+        (ExifTags.TAGS, exif.get_ifd(ExifTags.IFD.Exif)),
+        (ExifTags.GPSTAGS, exif.get_ifd(ExifTags.IFD.GPSInfo)),
+    ):
+        for number, value in tags.items():
+            if number in names and not isinstance(value, bytes | dict):
+                told[names[number]] = str(value).strip("\0 ")[:LONGEST]
+    return told
+
+
+def _exif(source: bytes, header: Header) -> Image.Exif:
+    if header.by_libvips:
+        exif = Image.Exif()
+        image = open_libvips(source, header.format)
+        if "exif-data" in image.get_fields():
+            exif.load(image.get("exif-data"))
+        return exif
+    return Image.Image.getexif(open_pillow(source, header.format))

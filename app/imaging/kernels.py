@@ -1,0 +1,152 @@
+"""The heavy primitives, on libvips: reshape, rotate, blur, and the border between Pillow's pictures and libvips'.
+
+libvips' resampler, rotation and blur take a third to a half of Pillow's time (docs/performance.md). pyvips is imported
+at the first use, inside `vips()`: web workers import the operations for their signatures only and never load libvips.
+"""
+
+import functools
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from app.core.picture import Size
+from app.imaging.view import Turn, View, size_of
+
+if TYPE_CHECKING:
+    import pyvips
+
+BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+TRANSPOSE = {
+    Turn(1): Image.Transpose.ROTATE_270,  # Pillow counts against the clock
+    Turn(2): Image.Transpose.ROTATE_180,
+    Turn(3): Image.Transpose.ROTATE_90,
+    Turn(0, True): Image.Transpose.FLIP_LEFT_RIGHT,
+    Turn(1, True): Image.Transpose.TRANSVERSE,
+    Turn(2, True): Image.Transpose.FLIP_TOP_BOTTOM,
+    Turn(3, True): Image.Transpose.TRANSPOSE,
+}
+
+
+@functools.cache
+def vips() -> Any:
+    """pyvips, set up for one picture at a time: one thread, nothing cached, unsafe loaders off."""
+    # Read by libvips when it starts: one render has one core, and more threads only cost memory.
+    os.environ.setdefault("VIPS_CONCURRENCY", "1")
+    import pyvips
+
+    pyvips.cache_set_max(0)
+    pyvips.block_untrusted_set(True)
+    # From memory librsvg runs no script and follows no reference to a file or a host.
+    pyvips.operation_block_set("VipsForeignLoadSvg", False)
+    return pyvips
+
+
+def to_vips(image: Image.Image) -> "pyvips.Image":
+    """The same pixels for libvips; `image` is L, RGB or RGBA."""
+    return (
+        vips()
+        .Image.new_from_memory(image.tobytes(), *image.size, len(image.getbands()), "uchar")
+        .copy(interpretation="b-w" if image.mode == "L" else "srgb")
+    )
+
+
+def to_pillow(image: "pyvips.Image") -> Image.Image:
+    """Compute an 8-bit libvips picture of one to four bands."""
+    mode = BANDS[image.bands]
+    return Image.frombuffer(mode, (image.width, image.height), image.write_to_memory(), "raw", mode, 0, 1)
+
+
+def turned(image: Image.Image, turn: Turn) -> Image.Image:
+    """Quarter turns and mirrors: pixels move, none is resampled."""
+    return image.transpose(TRANSPOSE[turn]) if turn in TRANSPOSE else image
+
+
+def reshaped(image: Image.Image, view: View, shrink: float = 1.0) -> Image.Image:
+    """`view` of a Pillow picture, without its turn. `image` may be a decode that was shrunk by `shrink`."""
+    if view.scaled:
+        return to_pillow(scaled(to_vips(image), view, (shrink, shrink)))
+    return image if view.before == (0, 0, *image.size) else image.crop(view.before)
+
+
+def scaled(image: "pyvips.Image", view: View, shrink: tuple[float, float]) -> "pyvips.Image":
+    """Crop, resize (Lanczos) and crop as `view` says; alpha weighs the colours.
+
+    `image` is the source shrunk by these factors. Where the box falls between its pixels the nearest ones around the
+    box's centre are taken; the scale stays exact, so that the shift is at most a quarter of a shrunk pixel.
+    """
+    left, top, right, bottom = view.before
+    target_width, target_height = view.target
+    x, width = _span(left / shrink[0], right / shrink[0], image.width)
+    y, height = _span(top / shrink[1], bottom / shrink[1], image.height)
+    if (x, y, width, height) != (0, 0, image.width, image.height):
+        image = image.crop(x, y, width, height)
+    alpha = image.hasalpha()
+    if alpha:
+        image = image.premultiply()
+    exact = size_of(view.before)
+    horizontal, vertical = target_width * shrink[0] / exact[0], target_height * shrink[1] / exact[1]
+    if round_half_up(width * horizontal) != target_width:
+        horizontal = target_width / width
+    if round_half_up(height * vertical) != target_height:
+        vertical = target_height / height
+    image = image.resize(horizontal, vscale=vertical, kernel="lanczos3")
+    if alpha:
+        image = image.unpremultiply().cast("uchar")
+    if view.after != (0, 0, *view.target):
+        image = image.crop(view.after[0], view.after[1], *size_of(view.after))
+    return image
+
+
+def _span(start: float, stop: float, length: int) -> tuple[int, int]:
+    """First pixel and number of pixels that come nearest to a stretch of a row, and lie in it."""
+    count = min(max(round_half_up(stop - start), 1), length)
+    first = round_half_up((start + stop - count) / 2)
+    return min(max(first, 0), length - count), count
+
+
+def round_half_up(value: float) -> int:
+    """Alibaba OSS rounds half up; Python's `round` does not."""
+    return math.floor(value + 0.5)
+
+
+def rotated_size(size: Size, degrees: float) -> Size:
+    """The canvas that holds all of a picture of `size` turned by `degrees`."""
+    sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
+    width, height = size
+    # 1e-9: a right angle must not grow a pixel out of rounding.
+    return (
+        max(1, math.ceil(width * cosine + height * sine - 1e-9)),
+        max(1, math.ceil(width * sine + height * cosine - 1e-9)),
+    )
+
+
+def rotated(image: Image.Image, degrees: float, fill: tuple[int, ...]) -> Image.Image:
+    """Turn clockwise around the centre, bicubic, on a canvas that grows; `fill` has a value for each band."""
+    width, height = rotated_size(image.size, degrees)
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    x, y = (image.width - 1) / 2, (image.height - 1) / 2
+    pixels = to_vips(image)
+    if image.mode == "RGBA":
+        pixels = pixels.premultiply().cast("uchar")
+    pixels = pixels.affine(
+        [cosine, -sine, sine, cosine],
+        interpolate=vips().Interpolate.new("bicubic"),
+        odx=(width - 1) / 2 - cosine * x + sine * y,
+        ody=(height - 1) / 2 - sine * x - cosine * y,
+        oarea=[0, 0, width, height],
+        background=list(fill),
+        premultiplied=True,
+    )
+    if image.mode == "RGBA":
+        pixels = pixels.unpremultiply().cast("uchar")
+    return to_pillow(pixels)
+
+
+def blurred(image: Image.Image, sigma: float) -> Image.Image:
+    """Gaussian blur; alpha weighs the colours."""
+    pixels = to_vips(image)
+    if image.mode == "RGBA":
+        return to_pillow(pixels.premultiply().gaussblur(sigma).unpremultiply().cast("uchar"))
+    return to_pillow(pixels.gaussblur(sigma))

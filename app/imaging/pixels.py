@@ -1,0 +1,131 @@
+"""From a checked file to pixels: the best decoder for each format, and every kind of colour to 8-bit L, RGB or RGBA."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, ImageSequence
+
+from app.imaging import kernels
+from app.imaging.decode import Header, guarded, open_libvips, open_pillow
+from app.imaging.view import View, size_of
+
+JPEG_MARGIN = 1.0  # how many times the wanted size a scaled decode must have at least
+WIDE = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Decoded frames, all of one size and one mode (L, RGB or RGBA), and what belongs to them."""
+
+    frames: tuple[Image.Image, ...]
+    durations: tuple[int, ...] = (0,)  # milliseconds for each frame
+    loop: int = 0  # how often the animation runs; 0: for ever
+    icc: bytes | None = None  # the profile of the pixels; None: sRGB
+
+
+def load(source: bytes, header: Header, view: View, still: bool) -> Pixels:
+    """Decode what `view` shows of a file, without its turn; `still` asks for the first frame only.
+
+    Raises BadImage where the file is broken.
+    """
+    if header.format.name == "jpg" and header.mode != "CMYK":
+        pixels = guarded(lambda: _load_jpeg(source, header, view))
+    elif _libvips_is_better(header, still):
+        pixels = guarded(lambda: _load_by_libvips(source, header, view))
+    else:
+        pixels = guarded(lambda: _load_by_pillow(source, header, view, still))
+    return pixels
+
+
+def _libvips_is_better(header: Header, still: bool) -> bool:
+    if header.animated and not still:
+        return False
+    return header.by_libvips or header.format.name in ("png", "webp", "tiff") or header.mode == "CMYK"
+
+
+def _load_jpeg(source: bytes, header: Header, view: View) -> Pixels:
+    image = open_pillow(source, header.format)
+    shrink = jpeg_shrink(view)
+    if shrink > 1:
+        image.draft(None, (header.width // shrink, header.height // shrink))
+    image.load()
+    icc = image.info.get("icc_profile")
+    return Pixels((kernels.reshaped(_eight_bits(image), view, shrink),), icc=icc)
+
+
+def jpeg_shrink(view: View) -> int:
+    """The factor (1, 2, 4 or 8) by which a JPEG may be decoded smaller for `view` without loss."""
+    have, want = size_of(view.before), view.target
+    spare = min(have[0] / want[0], have[1] / want[1]) / JPEG_MARGIN
+    return next((factor for factor in (8, 4, 2) if factor <= spare), 1)
+
+
+def _load_by_libvips(source: bytes, header: Header, view: View) -> Pixels:
+    options: dict[str, Any] = {}
+    if header.format.name == "svg" and view.scaled:
+        options["scale"] = max(want / have for have, want in zip(size_of(view.before), view.target, strict=True))
+    if header.format.name == "jpg":
+        options["shrink"] = jpeg_shrink(view)
+    image = open_libvips(source, header.format, **options)
+    shrink = (header.width / image.width, header.height / image.height)
+    image, icc = _plain(image)
+    if view.scaled:
+        image = kernels.scaled(image, view, shrink)
+    elif view.before != (0, 0, *header.size):
+        image = image.crop(view.before[0], view.before[1], *size_of(view.before))
+    frame = kernels.to_pillow(image)
+    return Pixels((frame.convert("RGBA") if frame.mode == "LA" else frame,), icc=icc)
+
+
+def _plain(image: Any) -> tuple[Any, bytes | None]:
+    """8 bits for each band, grey or RGB, with or without alpha; and the profile where the colours are still its."""
+    icc = image.get("icc-profile-data") if "icc-profile-data" in image.get_fields() else None
+    if image.interpretation == "cmyk":
+        # Without a profile of its own libvips assumes its built-in one for coated paper.
+        return image.icc_transform("srgb", embedded=True, input_profile="cmyk"), None
+    if image.interpretation in ("rgb16", "grey16"):
+        grey = image.interpretation == "grey16"
+        image = image.cast("uchar", shift=True).copy(interpretation="b-w" if grey else "srgb")
+    elif image.interpretation not in ("srgb", "b-w") or image.format != "uchar":
+        image, icc = image.colourspace("srgb"), None
+    return (image[:4] if image.bands > 4 else image), icc
+
+
+def _load_by_pillow(source: bytes, header: Header, view: View, still: bool) -> Pixels:
+    frames, durations = [], []
+    image = open_pillow(source, header.format)
+    icc = image.info.get("icc_profile")
+    for frame in _frames(image, header, still):
+        durations.append(round(frame.info.get("duration", 0)))
+        # Each frame is made small before the next is decoded.
+        frames.append(kernels.reshaped(_eight_bits(frame), view))
+    if len({frame.mode for frame in frames}) > 1:
+        frames = [frame.convert("RGBA") for frame in frames]
+    return Pixels(tuple(frames), tuple(durations), image.info.get("loop", 1), icc)
+
+
+def _frames(image: Image.Image, header: Header, still: bool) -> Iterator[Image.Image]:
+    if header.animated and not still:
+        # Pillow draws each frame over the one before, in the same image.
+        yield from (frame.copy() for frame in ImageSequence.Iterator(image))
+    else:
+        image.load()
+        yield image
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Any mode of Pillow as L, RGB or RGBA, free of all that rides along."""
+    plain = _converted(image)
+    plain.info = {}  # else Pillow writes a JPEG's comment again, whatever is in it
+    return plain
+
+
+def _converted(image: Image.Image) -> Image.Image:
+    if image.mode in ("L", "RGB", "RGBA"):
+        return image
+    if image.mode in WIDE:
+        return image.convert("I").point(lambda value: value / 256).convert("L")
+    if image.mode == "1":
+        return image.convert("L")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
