@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from app.stores.credentials import Keys
+from app.stores.minio import MinioStore
 
 START_SECONDS = 30
 
@@ -105,3 +109,20 @@ def running_minio(data: Path) -> Iterator[Minio]:
         yield server
     finally:
         server.stop()
+
+
+def open_bucket(server: Minio, **options: Any) -> MinioStore:
+    """A store in a new bucket."""
+    store = MinioStore(
+        **{
+            "endpoint": server.endpoint,
+            "region": "us-east-1",
+            "bucket": f"test-{secrets.token_hex(6)}",
+            "keys": lambda: Keys(server.access_key, server.secret_key),
+            "secure": False,
+            "create_bucket": True,
+            **options,
+        }
+    )
+    store.check()
+    return store
