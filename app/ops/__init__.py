@@ -1,5 +1,13 @@
 """The operations; importing this package fills the registry."""
 
+from importlib.metadata import entry_points
+
 from app.ops import geometry, output, report
 
-__all__ = ["geometry", "output", "report"]
+__all__ = ["geometry", "load_operations", "output", "report"]
+
+
+def load_operations() -> None:
+    """Import what other distributions name in the entry-point group `imgfn.operations`: modules with operations."""
+    for entry_point in entry_points(group="imgfn.operations"):
+        entry_point.load()

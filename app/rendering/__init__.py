@@ -1,0 +1,32 @@
+"""Where renders run: in expendable processes that a hostile picture may kill, or in the caller."""
+
+from collections.abc import Mapping
+from typing import BinaryIO, Protocol
+
+from app.core.plan import Plan
+from app.core.spec import Mark
+from app.imaging.decode import Header
+from app.imaging.render import Rendered
+from app.rendering.client import ProcessRenderer
+from app.rendering.inline import InlineRenderer
+
+__all__ = ["InlineRenderer", "ProcessRenderer", "Renderer"]
+
+
+class Renderer(Protocol):
+    """Runs plans. `source` is a seekable file that is read from its start, `size` its length in bytes.
+
+    A regular file is handed over without passing through this process's memory.
+    """
+
+    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
+        """The result of `plan`; `marks` has the bytes of every mark in `plan.marks`.
+
+        Raises BadImage, ImageTooLarge, UnsupportedMediaType and InvalidArgument as the picture and the plan deserve,
+        RenderTimeout past the deadline, SlowDown where too many renders wait already.
+        """
+        ...
+
+    def inspect(self, source: BinaryIO, size: int) -> Header:
+        """What an upload's header says, without decoding a pixel. Raises as `render` does."""
+        ...

@@ -1,0 +1,173 @@
+"""Renders in the pool's processes: hand over a source, take back a picture or the reason why there is none."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException, HTTPMessage, HTTPResponse
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+
+from app.core.faults import BadImage, Fault, InternalError, RenderTimeout, SlowDown
+from app.core.plan import Plan
+from app.core.spec import Mark
+from app.imaging.decode import Header
+from app.imaging.limits import Limits
+from app.imaging.render import Rendered
+from app.rendering.pool import Pool, Shape
+from app.rendering.quarantine import Quarantine
+from app.rendering.wire import CONTINUE, MILLISECONDS, NOTES, Job, head, load_fault, load_header
+
+GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
+IDLE_SECONDS = 0.02  # within which an idle process has taken a connection off the queue
+TRIES = 3  # of pools that go away under us
+RETRY_AFTER = {"Retry-After": "1"}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A seekable file and its length in bytes."""
+
+    file: BinaryIO
+    size: int
+
+
+class ProcessRenderer:
+    """Runs plans in `processes` expendable processes that all clients of one machine share.
+
+    A job has `seconds` of wall-clock time and `memory_bytes` of address space; at most `queue` jobs wait. `count` is
+    told of every "crash", "timeout", "refusal" (a full queue) and "quarantine".
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        runtime_dir: Path | None,
+        processes: int,
+        queue: int,
+        seconds: float,
+        memory_bytes: int,
+        recycle: int,
+        count: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._limits = limits
+        self._seconds = seconds
+        self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle), runtime_dir)
+        self._quarantine = Quarantine(self._pool.quarantine_dir)
+        self._count = count
+
+    def start(self) -> None:
+        """Have the pool running before the first picture is asked for."""
+        self._pool.start()
+
+    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
+        headers, body = self._ask(plan.text, Source(source, size), [marks[mark] for mark in plan.marks])
+        return Rendered(
+            body=body,
+            content_type=headers["Content-Type"],
+            notes=tuple(json.loads(headers[NOTES])),
+            milliseconds=json.loads(headers[MILLISECONDS]),
+        )
+
+    def inspect(self, source: BinaryIO, size: int) -> Header:
+        _, body = self._ask(None, Source(source, size), [])
+        return load_header(body)
+
+    def _ask(self, plan: str | None, source: Source, marks: list[bytes]) -> tuple[HTTPMessage, bytes]:
+        """One job and its answer: headers and body."""
+        if self._quarantine.holds(source.file, source.size):
+            self._count("quarantine")
+            raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
+        job = Job(plan, self._limits).dump()
+        status, headers, body = self._run(job, source, marks)
+        if status == HTTPStatus.OK:
+            return headers, body
+        fault, trace = load_fault(body)
+        if trace:
+            log.error("render_failed", plan=plan, trace=trace)
+        raise fault
+
+    def _run(self, job: bytes, source: Source, marks: list[bytes]) -> tuple[int, HTTPMessage, bytes]:
+        """Status, headers and body that a process answers; a Fault where it died over the job."""
+        for _ in range(TRIES):
+            with self._begin(head([len(job), source.size, *map(len, marks)])) as connection:
+                begun = time.monotonic()
+                try:
+                    return self._exchange(connection, job, source, marks)
+                except (OSError, HTTPException) as error:
+                    # A process that dies with its whole pool says nothing about the picture.
+                    if self._pool.runs():
+                        raise self._bury(source, time.monotonic() - begun) from error
+        raise self._mourn()
+
+    def _begin(self, request: bytes) -> socket.socket:
+        """A connection to a process that has taken our job on and waits for its parts.
+
+        Nothing has been tried before that, so a pool that goes away meanwhile costs only another try.
+        """
+        for _ in range(TRIES):
+            try:
+                connection = self._connect()
+            except ConnectionRefusedError:
+                continue
+            try:
+                connection.settimeout(self._seconds)
+                connection.sendall(request)
+                if connection.recv(len(CONTINUE), socket.MSG_WAITALL) == CONTINUE:
+                    return connection
+            except TimeoutError as error:
+                connection.close()
+                raise self._refuse("the queue of renders does not move") from error
+            except ConnectionError:
+                pass
+            connection.close()
+        raise self._mourn()
+
+    def _connect(self) -> socket.socket:
+        latest = time.monotonic() + IDLE_SECONDS
+        while True:
+            try:
+                return self._pool.connect()
+            except BlockingIOError as error:
+                if time.monotonic() > latest:
+                    raise self._refuse("too many renders are waiting") from error
+                time.sleep(IDLE_SECONDS / 4)
+
+    def _exchange(
+        self, connection: socket.socket, job: bytes, source: Source, marks: list[bytes]
+    ) -> tuple[int, HTTPMessage, bytes]:
+        connection.settimeout(self._seconds + GRACE_SECONDS)
+        connection.sendall(job)
+        if connection.sendfile(source.file, count=source.size) != source.size:
+            raise InternalError("the source is shorter than it was said to be")
+        for mark in marks:
+            connection.sendall(mark)
+        with HTTPResponse(connection, method="POST") as response:
+            response.begin()
+            return response.status, response.headers, response.read()
+
+    def _refuse(self, detail: str) -> Fault:
+        self._count("refusal")
+        return SlowDown(detail, headers=RETRY_AFTER)
+
+    def _bury(self, source: Source, seconds: float) -> Fault:
+        """The fault of a picture whose process ended after so many seconds without an answer."""
+        late = seconds >= 0.9 * self._seconds
+        event = "timeout" if late else "crash"
+        digest = self._quarantine.strike(source.file, source.size)
+        self._count(event)
+        log.warning("renderer_died", reason=event, sha256=digest, seconds=round(seconds, 3))
+        if late:
+            return RenderTimeout(f"the picture took longer than {self._seconds:g} seconds to make")
+        return BadImage("the image crashed its renderer")
+
+    def _mourn(self) -> Fault:
+        """The fault of a pool that dies again and again, which is never the caller's."""
+        log.error("renderers_do_not_start", pool_log=self._pool.last_words())
+        return InternalError()

@@ -1,0 +1,28 @@
+"""Renders in the calling process: for small cloud functions and debugging. Nothing protects the caller here."""
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from app.core.plan import Plan
+from app.core.spec import Mark
+from app.imaging.decode import Header, inspect
+from app.imaging.limits import Limits
+from app.imaging.render import Rendered, render
+
+
+class InlineRenderer:
+    """No deadline, no memory limit, no queue: the caller takes what the picture does to it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
+        return render(_read(source, size), plan, self._limits, marks)
+
+    def inspect(self, source: BinaryIO, size: int) -> Header:
+        return inspect(_read(source, size), self._limits)
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    source.seek(0)
+    return source.read(size)

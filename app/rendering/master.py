@@ -1,0 +1,70 @@
+"""The pool's gunicorn configuration, read in its master: sync workers that fork warm and can be lost.
+
+The master imports libvips but runs nothing in it: a fork after its first operation would deadlock the children.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import signal
+import threading
+from typing import Any
+
+from app.rendering.child import warm
+from app.rendering.syscalls import forbid
+
+_pool = json.loads(os.environ["IMGFN_POOL"])
+
+bind = f"fd://{_pool['listener']}"
+workers = _pool["processes"]
+worker_class = "sync"
+preload_app = True
+# The jobs' own deadline comes first; this is for a worker that is stuck elsewhere.
+timeout = int(_pool["seconds"]) + 15
+max_requests = _pool["recycle"]
+max_requests_jitter = max(1, max_requests // 10)
+control_socket_disable = True
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+PR_SET_PDEATHSIG = 1
+LOG_BYTES = 1 << 20
+
+
+def on_starting(_server: Any) -> None:
+    """Set what the children inherit, before there are any."""
+    resource.setrlimit(resource.RLIMIT_AS, (_pool["memory_bytes"], _pool["memory_bytes"]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LOG_BYTES, LOG_BYTES))  # the pool's log is all that is ever written
+    os.nice(5)  # answers that need no render go first
+
+
+def when_ready(_server: Any) -> None:
+    """Live exactly as long as a client does.
+
+    A service manager may send SIGTERM to all processes of a unit at once; the clients' last requests still need us.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_last_client, daemon=True).start()
+
+
+def _end_with_the_last_client() -> None:
+    fcntl.flock(_pool["lease"], fcntl.LOCK_EX)  # every client holds a shared lock; the kernel drops a dead one's
+    os._exit(0)
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Die with the master, and hold none of its locks."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.close(_pool["lease"])
+    os.close(_pool["alive"])
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Make the first picture before the first request comes, behind the last wall."""
+    forbid()
+    warm()

@@ -1,0 +1,154 @@
+"""The pool of render processes as its clients see it: a private folder with a socket, and how a pool comes to be."""
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from app.rendering.sandbox import ROOT, confine, python_path
+
+PASSED_ON = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
+ENVIRONMENT = {
+    "VIPS_CONCURRENCY": "1",  # as many processes as cores are busy already
+    "VIPS_WARNING": "0",  # a broken picture's complaints would fill the log
+    "VIPS_DISC_THRESHOLD": "1t",  # nothing is written; the address space is the limit
+    "MALLOC_ARENA_MAX": "2",  # each arena reserves address space
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What makes one pool differ from another. Clients of the same shape share a pool."""
+
+    processes: int
+    queue: int  # jobs that wait for a process
+    seconds: float  # wall-clock time of one job
+    memory_bytes: int  # address space of one process
+    recycle: int  # jobs after which a process is replaced
+
+
+class Pool:
+    """One client process's view of the pool. Safe to use from many threads and after a fork.
+
+    Two locks in the folder tell who lives, and the kernel drops those of the dead: every client holds `lease` shared,
+    the pool's master holds `alive`.
+    """
+
+    def __init__(self, shape: Shape, runtime_dir: Path | None) -> None:
+        self._shape = shape
+        self._folder = _private(runtime_dir, shape)
+        self._lease: int | None = None
+        self._started: subprocess.Popen[bytes] | None = None
+        self.quarantine_dir = self._folder / "quarantine"
+        self.quarantine_dir.mkdir(mode=0o700, exist_ok=True)
+
+    def connect(self) -> socket.socket:
+        """A connection that waits for a free process. Starts the pool where there is none.
+
+        BlockingIOError where as many wait already as may.
+        """
+        if self._lease is None:
+            self.start()
+        try:
+            return self._connect()
+        except (FileNotFoundError, ConnectionRefusedError):
+            self.start()
+            return self._connect()
+
+    def start(self) -> None:
+        """Hold the lease and make sure that a pool runs. Of several callers, in whatever processes, one starts it."""
+        with (self._folder / "start.lock").open("wb") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            if self._lease is None or not self.runs():
+                # Waits while a pool that nobody needed any more goes away.
+                lease = self._lock("lease", fcntl.LOCK_SH)
+                if self._lease is not None:
+                    os.close(self._lease)
+                self._lease = lease
+            if not self.runs():
+                self._spawn()
+
+    def runs(self) -> bool:
+        """Whether a pool lives, be it ever so busy."""
+        try:
+            os.close(self._lock("alive", fcntl.LOCK_SH | fcntl.LOCK_NB))
+        except BlockingIOError:
+            return (self._folder / "socket").exists()
+        return False
+
+    def last_words(self) -> str:
+        """The end of what the latest pool has logged."""
+        return (self._folder / "pool.log").read_text(errors="replace")[-4000:]
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.setblocking(False)
+            connection.connect(str(self._folder / "socket"))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def _lock(self, name: str, how: int) -> int:
+        descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, how)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _spawn(self) -> None:
+        """Start a pool that inherits a listening socket: jobs can wait from now on, and it needs to see no folder."""
+        path = self._folder / "socket"
+        path.unlink(missing_ok=True)
+        lease = os.open(self._folder / "lease", os.O_RDWR)
+        alive = self._lock("alive", fcntl.LOCK_EX)
+        try:
+            with socket.socket(socket.AF_UNIX) as listener, (self._folder / "pool.log").open("wb") as log:
+                listener.bind(str(path))
+                listener.listen(max(0, self._shape.queue - 1))  # the kernel lets one more wait than this
+                pool = asdict(self._shape) | {"listener": listener.fileno(), "lease": lease, "alive": alive}
+                self._started = subprocess.Popen(  # noqa: S603  # our own words only
+                    [
+                        *confine(),
+                        *(sys.executable, "-P", "-m", "gunicorn", "--config", "python:app.rendering.master"),
+                        f"app.rendering.child:answering({self._shape.seconds})",
+                    ],
+                    cwd="/",
+                    env={
+                        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                        **ENVIRONMENT,
+                        "PYTHONPATH": os.pathsep.join(python_path()),
+                        "IMGFN_POOL": json.dumps(pool),
+                    },
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    pass_fds=(listener.fileno(), lease, alive),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(lease)
+            os.close(alive)
+
+
+def _private(runtime_dir: Path | None, shape: Shape) -> Path:
+    """The folder of this shape's pool, ours alone. RuntimeError where somebody else could have made it."""
+    installation = f"{shape} {ROOT} {sys.executable}"
+    name = hashlib.sha256(installation.encode()).hexdigest()[:12]
+    folder = (runtime_dir or Path(tempfile.gettempdir())) / f"imgfn-{os.geteuid()}-{name}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    told = folder.lstat()
+    if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.geteuid() or told.st_mode & 0o077:
+        raise RuntimeError(f"{folder} must be a folder of this user that nobody else can enter")
+    return folder

@@ -1,0 +1,71 @@
+"""What keeps render processes from the rest of the machine: bubblewrap and seccomp, where the platform lets us.
+
+Docker's and Kubernetes' default profiles forbid bubblewrap its namespaces: there the container and seccomp have to do.
+"""
+
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import app
+from app.rendering.syscalls import seccomp
+
+# Read-only, where they exist: programs, libraries, fonts and how to find them.
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt/lib",
+    "/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
+    "/var/cache/fontconfig",
+)  # fmt: skip
+ROOT = Path(app.__file__).parent.parent
+PROBE_SECONDS = 10.0
+
+
+def python_path() -> list[str]:
+    """Where this process finds its modules, our own first."""
+    return [str(ROOT), *(path for path in sys.path if path and path != str(ROOT))]
+
+
+@cache
+def confine() -> tuple[str, ...]:
+    """The start of a command that lets the rest see no network, process or secret and write no file; () for none."""
+    command = _bubblewrap()
+    return command if command and not _complaint(command) else ()
+
+
+def sandbox_in_force() -> str:
+    """In words, for people: what holds render processes on this machine."""
+    walls = ["a deadline, limits of memory, CPU time and files, an environment without secrets"]
+    walls.append("seccomp (no sockets, no programs, no writing)" if seccomp() else "NO seccomp: libseccomp is missing")
+    command = _bubblewrap()
+    reason = _complaint(command) if command else "bwrap is not installed"
+    walls.append(f"NO bubblewrap: {reason}" if reason else "bubblewrap (no network, no other processes, no data)")
+    return "; ".join(walls)
+
+
+def _bubblewrap() -> tuple[str, ...]:
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return ()
+    # A folder of the module path is shown if it is one of installed libraries; the working folder with data and .env,
+    # which is often on that path too, is not.
+    libraries = [path for path in python_path() if any(Path(path).glob("*.dist-info"))]
+    visible = dict.fromkeys([*SYSTEM, sys.prefix, sys.base_prefix, str(ROOT / "app"), *libraries])
+    return (
+        bwrap,
+        *("--unshare-all", "--cap-drop", "ALL", "--new-session"),
+        *(word for path in visible for word in ("--ro-bind-try", path, path)),
+        *("--dev", "/dev", "--size", "1048576", "--tmpfs", "/tmp", "--chdir", "/"),  # noqa: S108  # a private one
+    )
+
+
+def _complaint(command: tuple[str, ...]) -> str:
+    """Why our modules cannot be run under `command`, or "" where they can."""
+    probe = (*command, sys.executable, "-P", "-c", "import gunicorn, app.rendering.syscalls")
+    environment = {"PYTHONPATH": ":".join(python_path())}
+    try:
+        done = subprocess.run(probe, env=environment, capture_output=True, timeout=PROBE_SECONDS, check=False)  # noqa: S603  # our own words only
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stderr.decode(errors="replace").strip().rpartition("\n")[2] if done.returncode else ""

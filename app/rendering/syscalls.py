@@ -1,0 +1,54 @@
+"""What a render process may not ask of the kernel: everything that it never needs once it has been started."""
+
+import errno
+import os
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+NEVER = (
+    # network: the one socket is there already, and connections come by accept
+    "socket", "socketpair", "connect", "bind", "listen",
+    # other programs and processes
+    "execve", "execveat", "fork", "vfork", "kill", "tkill", "ptrace", "process_vm_readv", "process_vm_writev",
+    "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "setns", "unshare",
+    # files: none is made, moved, changed in its rights or removed
+    "creat", "mkdir", "mkdirat", "mknod", "mknodat", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat",
+    "rename", "renameat", "renameat2", "rmdir", "truncate", "chmod", "fchmod", "fchmodat", "chown", "fchown",
+    "fchownat", "lchown", "setxattr", "lsetxattr", "fsetxattr", "mount", "umount2", "chroot", "pivot_root",
+    # corners of the kernel with a history of holes
+    "bpf", "userfaultfd", "perf_event_open", "keyctl", "add_key", "request_key", "io_uring_setup", "open_by_handle_at",
+    "kexec_load", "init_module", "finit_module", "delete_module",
+)  # fmt: skip
+WRITING = os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC
+CLONE_THREAD = 0x10000
+
+
+@cache
+def seccomp() -> ModuleType | None:
+    """The binding of libseccomp; None where that library is missing."""
+    try:
+        return import_module("pyseccomp")
+    except (ImportError, RuntimeError):  # it raises RuntimeError where it finds no libseccomp
+        return None
+
+
+def forbid() -> None:
+    """Take those calls from this process and its threads for good; they fail with EPERM. Nothing where we cannot."""
+    binding = seccomp()
+    if binding is None:
+        return
+    refuse = binding.ERRNO(errno.EPERM)
+    calls = binding.SyscallFilter(binding.ALLOW)
+    for name in NEVER:
+        calls.add_rule(refuse, name)
+    for flag in WRITING:
+        calls.add_rule(refuse, "open", binding.Arg(1, binding.MASKED_EQ, flag, flag))
+        calls.add_rule(refuse, "openat", binding.Arg(2, binding.MASKED_EQ, flag, flag))
+    # glibc falls back from clone3, whose flags a filter cannot see, and from openat2, to these.
+    calls.add_rule(binding.ERRNO(errno.ENOSYS), "clone3")
+    calls.add_rule(binding.ERRNO(errno.ENOSYS), "openat2")
+    calls.add_rule(refuse, "clone", binding.Arg(0, binding.MASKED_EQ, CLONE_THREAD, 0))
+    # abort() signals the process itself; no other one.
+    calls.add_rule(refuse, "tgkill", binding.Arg(0, binding.NE, os.getpid()))
+    calls.load()
