@@ -103,6 +103,10 @@ class ImageTooLarge(Fault):
     status, code, title = 422, "ImageTooLarge", "The image is over a limit"
 
 
+class TooManyPlans(Fault):
+    status, code, title = 429, "TooManyPlans", "Too many new results of one picture"
+
+
 class InternalError(Fault):
     """A bug of ours. The caller learns the request id and nothing else; the log has the trace."""
 

@@ -1,13 +1,17 @@
 """Settings: one field, one default, one help line each; read from IMGFN_* and .env."""
 
+import ipaddress
 import os
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 MB = 1024 * 1024
+SIGNING_KEY = re.compile(r"([A-Za-z0-9_-]{1,32}):([^,\s]{16,})")
 
 
 class BadSettings(Exception):
@@ -18,7 +22,12 @@ class Settings(BaseSettings):
     """All that can be configured. The README's table of settings is made from this class."""
 
     model_config = SettingsConfigDict(
-        env_prefix="IMGFN_", env_file=".env", frozen=True, extra="ignore", secrets_dir=None
+        env_prefix="IMGFN_",
+        env_file=".env",
+        frozen=True,
+        extra="ignore",
+        secrets_dir=None,
+        hide_input_in_errors=True,  # a secret with a typing error must not land in a log
     )
 
     # The store
@@ -75,12 +84,24 @@ class Settings(BaseSettings):
     cache_seconds: int = Field(86_400, ge=0, description="Cache-Control max-age of pictures")
     cors_origins: tuple[str, ...] = Field(("*",), description="origins that may read answers; empty: none")
 
-    # Uploads
-    allow_overwrite: bool = Field(False, description="let an upload replace another picture under the same key")
-    upload_token: SecretStr | None = Field(None, description="bearer token that uploads need; none: open")
-    admin_token: SecretStr | None = Field(
-        None, description="bearer token for DELETE and overwriting; none: both are off"
+    # Who may do what
+    access: Literal["open", "styles-only", "signed-only"] = Field(
+        "open", description="what runs without a signature: every plan, styles only, or nothing"
     )
+    signing_keys: SecretStr | None = Field(
+        None, description="id:secret pairs, commas between, that sign URLs; secrets of 16 characters or more"
+    )
+    upload_token: SecretStr | None = Field(
+        None, description="bearer token that uploads need (several: commas between); without it and keys: open"
+    )
+    admin_token: SecretStr | None = Field(
+        None, description="bearer token for DELETE and overwriting; none: DELETE is off"
+    )
+    allow_overwrite: bool = Field(False, description="let uploads without the admin token replace other pictures too")
+    new_results_per_source: int = Field(
+        5000, ge=0, description="unsigned new results of one source per hour and worker process; 0: any number"
+    )
+    open: bool = Field(False, description="listen beyond loopback without any token or key")
 
     # The server
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -90,6 +111,59 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     public_url: str = Field("", description="origin that uploads' URLs start with; empty: relative URLs")
 
+    @field_validator("signing_keys")
+    @classmethod
+    def _check_signing_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        pairs = keys.get_secret_value().split(",") if keys is not None else []
+        if not all(SIGNING_KEY.fullmatch(pair.strip()) for pair in pairs):
+            raise ValueError("expected id:secret[,id:secret…], ids of letters, digits, _ and -, secrets of 16 or more")
+        if len({pair.strip().partition(":")[0] for pair in pairs}) < len(pairs):
+            raise ValueError("an id stands there twice")
+        return keys
+
+    @property
+    def signing_key_secrets(self) -> dict[str, str]:
+        """The secrets of `signing_keys` by their ids; the first signs, all verify."""
+        found = SIGNING_KEY.findall(self.signing_keys.get_secret_value()) if self.signing_keys else []
+        return dict(found)
+
+    @property
+    def exposed(self) -> bool:
+        """Whether strangers could reach a server that has no token, no key, and no word that this is meant."""
+        loopback = self.host == "localhost" or _is_loopback(self.host)
+        return not (loopback or self.open or self.upload_token or self.signing_keys)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings passes it by name
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, the environment, .env, then the files that IMGFN_<SECRET>_FILE name."""
+        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Secrets from files, as container platforms mount them: IMGFN_UPLOAD_TOKEN_FILE=/run/secrets/upload."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"IMGFN_{field_name.upper()}_FILE") if SecretStr in get_args(field.annotation) else None
+        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
 
 def load_settings(**values: Any) -> Settings:
     """Settings from the environment and .env, `values` on top.
@@ -98,6 +172,8 @@ def load_settings(**values: Any) -> Settings:
     """
     try:
         return Settings(**values)
+    except OSError as error:
+        raise BadSettings(f"the file {error.filename!r} that an IMGFN_*_FILE names: {error.strerror}") from error
     except ValidationError as error:
         lines = []
         for problem in error.errors():
