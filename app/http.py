@@ -1,0 +1,240 @@
+"""HTTP at the edge: requests in; pictures, receipts and problem documents out."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+import structlog
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.http import http_date
+from werkzeug.wrappers import Request, Response
+
+from app.core.faults import (
+    BadRequest,
+    EntityTooLarge,
+    Fault,
+    InternalError,
+    InvalidArgument,
+    MethodNotAllowed,
+    RangeNotSatisfiable,
+)
+from app.service import Choose, Part, Produced, Wanted
+from app.telemetry import choose_request_id, observe_request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from app.core.settings import Settings
+
+VERSION = version("imgfn")
+EXPOSED = "ETag, X-Request-Id, X-Imgfn-Result, X-Imgfn-Note, X-Imgfn-Version, Server-Timing, Content-Length"
+
+# Function Compute's URL of a function, and the same prefix typed against our own server.
+PROXY_PREFIX = re.compile(r"/2016-08-15/proxy/[^/]+/[^/]+(?=/|$)")
+
+log = structlog.get_logger()
+
+
+class Exchange:
+    """One request on its way: what was asked, and what the log line will say of it."""
+
+    def __init__(self, environ: "WSGIEnvironment", mount: str, settings: "Settings") -> None:
+        self.request = Request(environ)
+        self.settings = settings
+        self.path = path_below(environ, mount, settings.max_url_bytes)
+        self.facts: dict[str, Any] = {}
+
+
+def serve(
+    answer: Callable[[Exchange], Response],
+    environ: "WSGIEnvironment",
+    start_response: "StartResponse",
+    *,
+    mount: str,
+    methods: tuple[str, ...],
+    settings: "Callable[[], Settings]",
+) -> Iterable[bytes]:
+    """Run one request to its end. A Fault becomes a problem document; anything else is a bug of ours and a plain 500."""
+    began = time.perf_counter()
+    request = Request(environ)
+    request_id = choose_request_id(request.headers.get("X-Request-Id"))
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    facts: dict[str, Any] = {}
+    try:
+        if request.method == "OPTIONS":
+            response = _preflight(methods)
+        elif request.method not in methods:
+            allow = ", ".join((*methods, "OPTIONS"))
+            raise MethodNotAllowed(f"{request.method} is not allowed here", expected=allow, headers={"Allow": allow})
+        else:
+            exchange = Exchange(environ, mount, settings())
+            facts = exchange.facts
+            response = answer(exchange)
+    except Fault as fault:
+        response = problem(fault, request, request_id)
+    except RequestEntityTooLarge as error:
+        response = problem(EntityTooLarge(str(error.description)), request, request_id)
+    except HTTPException as error:
+        response = problem(BadRequest(str(error.description)), request, request_id)
+    except Exception:
+        log.exception("bug")
+        response = problem(InternalError(), request, request_id)
+    _finish(response, request, request_id, settings)
+    line = {"function": mount.strip("/"), "method": request.method, "status": response.status_code, **facts}
+    line["bytes"] = response.content_length or 0
+    line["ms"] = round((time.perf_counter() - began) * 1000, 2)
+    observe_request(line)
+    structlog.contextvars.unbind_contextvars("request_id")
+    return response(environ, start_response)
+
+
+def path_below(environ: "WSGIEnvironment", mount: str, max_url_bytes: int) -> str:
+    """The decoded path under `mount`, without its leading slash, whoever calls us.
+
+    Function Compute 2.0 hands the raw URI over in `fc.request_uri` (its PATH_INFO may be real Unicode, against
+    PEP 3333); a dispatcher may have moved the mount to SCRIPT_NAME or not. Raises InvalidArgument where the path is not
+    UTF-8, BadRequest where the URL is too long.
+    """
+    raw = environ.get("fc.request_uri")
+    if raw is not None:
+        path = _utf8(unquote(raw.partition("?")[0], encoding="latin-1"))
+    else:
+        path = _utf8(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+    if len(path.encode(errors="replace")) + len(environ.get("QUERY_STRING", "")) > max_url_bytes:
+        raise BadRequest("the URL is too long", expected=f"at most {max_url_bytes} bytes of path and query")
+    proxied = PROXY_PREFIX.match(path)
+    below = path[proxied.end() :] if proxied else re.sub(rf"^{mount}(?=/|$)", "", path)
+    return below.removeprefix("/")
+
+
+def _utf8(path: str) -> str:
+    try:
+        return path.encode("latin-1").decode()
+    except UnicodeEncodeError:
+        return path  # real Unicode already
+    except UnicodeDecodeError as error:
+        raise InvalidArgument("the path is not UTF-8", parameter="path", expected="percent-encoded UTF-8") from error
+
+
+def problem(fault: Fault, request: Request, request_id: str) -> Response:
+    """RFC 9457; XML in OSS's shape where Accept prefers it."""
+    told = {"type": f"urn:imgfn:{fault.code}", **fault.facts(), "request_id": request_id}
+    kinds = ["application/problem+json", "application/json", "application/xml", "text/xml"]
+    chosen = request.accept_mimetypes.best_match(kinds, kinds[0])
+    if chosen.endswith("/xml"):
+        members = {"Code": fault.code, "Message": fault.detail, "RequestId": request_id, "HostId": request.host}
+        inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>\n'
+    else:
+        chosen = kinds[0]
+        body = json.dumps(told, ensure_ascii=False) + "\n"
+    response = Response(body, fault.status, fault.headers, content_type=chosen)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def not_modified(wanted: Wanted, request: Request, settings: "Settings") -> Response | None:
+    """304 where the caller has this version already (RFC 9110, 13.1), else None."""
+    if request.headers.get("If-None-Match") is not None:
+        fresh = request.if_none_match.contains_weak(wanted.etag)
+    else:
+        since = request.if_modified_since
+        fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
+    if not fresh:
+        return None
+    response = Response(status=304)
+    _add_validators(response, wanted, settings)
+    return response
+
+
+def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
+    """What a Range header asks for: a function from the size of the whole. Several ranges at once count as none."""
+    ranges = request.range
+    if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
+        return None
+    condition = request.if_range
+    if condition.etag not in (None, wanted.etag):
+        return None
+    if condition.date is not None and condition.date != wanted.source.modified.replace(microsecond=0):
+        return None
+
+    def choose(size: int) -> Part:
+        bounds = ranges.range_for_length(size)
+        if bounds is None or bounds[0] >= size:
+            raise RangeNotSatisfiable(expected=f"0-{size - 1}", headers={"Content-Range": f"bytes */{size}"})
+        return bounds[0], bounds[1] - bounds[0]
+
+    return choose
+
+
+def picture(produced: Produced, wanted: Wanted, settings: "Settings") -> Response:
+    """The answer with a picture or a report in it."""
+    response = Response(produced.chunks, content_type=produced.content_type, direct_passthrough=True)
+    headers = response.headers
+    if produced.part is not None:
+        start, length = produced.part
+        response.status_code = 206
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{produced.size}"
+        headers["Content-Length"] = str(length)
+    else:
+        headers["Content-Length"] = str(produced.size)
+    headers["Accept-Ranges"] = "bytes"
+    headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    # An SVG is a program: nobody may open a stored one in our origin.
+    headers["Content-Disposition"] = "attachment" if produced.content_type == "image/svg+xml" else "inline"
+    headers["X-Imgfn-Result"] = "made" if produced.made else "kept"
+    if produced.notes:
+        headers["X-Imgfn-Note"] = "; ".join(produced.notes)
+    timings = ", ".join(f"{name};dur={value:.1f}" for name, value in produced.milliseconds.items())
+    headers["Server-Timing"] = timings
+    _add_validators(response, wanted, settings)
+    return response
+
+
+def receipt(body: Any, status: int) -> Response:
+    """A JSON answer that is not a picture and not a problem."""
+    response = Response(json.dumps(body, ensure_ascii=False) + "\n", status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _add_validators(response: Response, wanted: Wanted, settings: "Settings") -> None:
+    headers = response.headers
+    headers["ETag"] = f'"{wanted.etag}"'
+    headers["Last-Modified"] = http_date(wanted.source.modified)
+    headers["Cache-Control"] = f"public, max-age={settings.cache_seconds}"
+    if wanted.varies:
+        headers["Vary"] = "Accept"
+
+
+def _preflight(methods: tuple[str, ...]) -> Response:
+    allow = ", ".join((*methods, "OPTIONS"))
+    headers = {
+        "Allow": allow,
+        "Access-Control-Allow-Methods": allow,
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, Range, X-Request-Id",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Response(status=204, headers=headers)
+
+
+def _finish(response: Response, request: Request, request_id: str, settings: "Callable[[], Settings]") -> None:
+    """What every answer carries, the refused ones too."""
+    headers = response.headers
+    headers["X-Request-Id"] = request_id
+    headers["X-Imgfn-Version"] = VERSION
+    headers["X-Content-Type-Options"] = "nosniff"
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    allowed = settings().cors_origins
+    if "*" in allowed or origin in allowed:
+        headers["Access-Control-Allow-Origin"] = "*" if "*" in allowed else origin
+        headers["Access-Control-Expose-Headers"] = EXPOSED
+        if "*" not in allowed:
+            headers.add("Vary", "Origin")

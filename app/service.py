@@ -1,0 +1,279 @@
+"""What imgfn does, free of HTTP: locate a result, produce it, take uploads in, delete."""
+
+import hashlib
+import io
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+import structlog
+
+from app.core.faults import Fault, ImageTooLarge, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
+from app.core.key import Key
+from app.core.plan import Plan
+from app.core.spec import Mark
+from app.core.store import Opened, Stat, Store
+from app.flights import Flights
+from app.imaging.render import Rendered
+from app.negotiation import Quality, settle_format
+from app.rendering import Renderer
+
+RECIPE = "1"  # another one when the same plan starts to give other pixels
+SPOOL_BYTES = 1024 * 1024  # bodies larger than this lie on disk, not in memory
+CHUNK_BYTES = 256 * 1024
+
+Part = tuple[int, int]  # first byte, number of bytes
+Choose = Callable[[int], Part]  # size of the whole -> which part of it is wanted
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Where the answer to (plan, key) is, or will be: known before any pixel is read."""
+
+    plan: Plan  # its format is settled
+    source: Stat
+    marks: Mapping[Mark, Stat]
+    etag: str
+    varies: bool  # whether Accept had a say
+
+    @property
+    def key(self) -> Key:
+        """The result's key in the result store."""
+        return Key(f"{self.source.key}/{self.etag}")
+
+
+@dataclass(frozen=True)
+class Produced:
+    """An answer: stored before, or just made. `size` is that of the whole; `chunks` give `part` of it, if there is one."""
+
+    chunks: Iterable[bytes]
+    size: int
+    content_type: str
+    modified: datetime
+    made: bool
+    notes: tuple[str, ...] = ()
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    part: Part | None = None
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A file that was received whole and is not stored yet."""
+
+    key: Key | None  # None: named by its content
+    body: BinaryIO
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Received:
+    """A file that is safely in the store."""
+
+    stat: Stat
+    width: int
+    height: int
+    format: str
+    sha256: str
+    created: bool  # False: the same bytes were there already
+
+
+@dataclass(frozen=True)
+class Service:
+    """The verbs. They raise Faults for all that a caller, a picture or a store can do wrong."""
+
+    sources: Store
+    results: Store
+    renderer: Renderer
+    flights: Flights[Produced]
+    auto_formats: Sequence[str]
+    max_source_bytes: int
+    keep_results: bool
+
+    def locate(self, plan: Plan, key: Key, quality: Quality) -> Wanted:
+        """Find the ETag from the stats of the sources alone. Raises NoSuchKey.
+
+        It covers the recipe, the etags of the source and of every mark, and the canonical plan with its format settled:
+        so a changed source, and another format for another Accept, each have another ETag.
+        """
+        source = self.sources.stat(key)
+        if not plan.steps:
+            return Wanted(plan, source, {}, source.etag, varies=False)
+        settled, varies = settle_format(plan, source.content_type, quality, self.auto_formats)
+        marks = {mark: self.sources.stat(mark.key) for mark in settled.marks}
+        parts = [RECIPE, source.etag, settled.text, *(stat.etag for stat in marks.values())]
+        return Wanted(settled, source, marks, hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40], varies)
+
+    def produce(self, wanted: Wanted, choose: Choose | None = None) -> Produced:
+        """The stored original, the kept result, or a new one. Of what is stored `choose` may want a part only."""
+        if not wanted.plan.steps:
+            return _read(self.sources, wanted.source.key, choose)
+        try:
+            if self.keep_results:
+                return _read(self.results, wanted.key, choose)
+        except NoSuchKey:
+            pass
+        return self.flights.join(
+            wanted.etag, lambda: self._find(wanted), lambda: self._make(wanted), lambda made: self._keep(wanted, made)
+        )
+
+    def receive(self, files: Sequence[Incoming], *, overwrite: bool) -> list[Received]:
+        """Check every file, then store them; one that is refused stores none.
+
+        Raises UnsupportedMediaType, BadImage, ImageTooLarge, and ObjectAlreadyExists where other bytes have the name.
+        """
+        checked = []
+        for file in files:
+            header = self.renderer.inspect(file.body, file.size)
+            key = file.key or Key(f"{file.sha256}.{header.format.name}")
+            checked.append((file, header, key, self._same_bytes(key, file, overwrite=overwrite)))
+        received: list[Received] = []
+        try:
+            for file, header, key, there in checked:
+                stat = there or self._store(key, file, header.format.content_type, overwrite=overwrite)
+                kept = Received(stat, header.width, header.height, header.format.name, file.sha256, there is None)
+                received.append(kept)
+        except Fault:
+            # All or none: a caller that sees an error has stored nothing. What was overwritten cannot come back.
+            for done in received:
+                if done.created and not overwrite:
+                    self.sources.delete(done.stat.key)
+            raise
+        return received
+
+    def delete(self, key: Key) -> None:
+        """Remove a source and all results of it. Raises NoSuchKey."""
+        self.sources.stat(key)
+        self.sources.delete(key)
+        self._forget_results(key)
+
+    def _same_bytes(self, key: Key, file: Incoming, *, overwrite: bool) -> Stat | None:
+        """The stat of what is stored under `key` if it is this very file; None where the name is free to take."""
+        try:
+            stat = self.sources.stat(key)
+            if stat.size == file.size and _sha256(self.sources, key) == file.sha256:
+                return stat
+        except NoSuchKey:
+            return None
+        if overwrite:
+            return None
+        raise ObjectAlreadyExists(f"{key!r} is another picture already", parameter="key", expected="a free name")
+
+    def _store(self, key: Key, file: Incoming, content_type: str, *, overwrite: bool) -> Stat:
+        file.body.seek(0)
+        stat = self.sources.put(key, file.body, file.size, content_type, {"sha256": file.sha256}, overwrite=overwrite)
+        if overwrite:
+            self._forget_results(key)
+        return stat
+
+    def _forget_results(self, key: Key) -> None:
+        for stat in self.results.list(f"{key}/"):
+            self.results.delete(stat.key)
+
+    def _find(self, wanted: Wanted) -> Produced | None:
+        """A result that another process has kept since we looked, whole in memory so that many can share it."""
+        if not self.keep_results:
+            return None
+        try:
+            kept = _read(self.results, wanted.key)
+        except NoSuchKey:
+            return None
+        return Produced((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
+
+    def _make(self, wanted: Wanted) -> Produced:
+        began = time.perf_counter()
+        with ExitStack() as stack:
+            marks = {mark: self._fetch(stat, stack).read() for mark, stat in wanted.marks.items()}
+            source = self._fetch(wanted.source, stack)
+            fetched = time.perf_counter()
+            rendered = self.renderer.render(source, wanted.source.size, wanted.plan, marks)
+        return _produced(rendered, {"fetch": (fetched - began) * 1000, **rendered.milliseconds})
+
+    def _fetch(self, stat: Stat, stack: ExitStack) -> BinaryIO:
+        """The bytes of exactly that version, as a real file: a render never waits for a slow store."""
+        if stat.size > self.max_source_bytes:
+            raise ImageTooLarge(
+                f"{stat.key!r} has {stat.size} bytes",
+                parameter="key",
+                expected=f"at most {self.max_source_bytes} bytes",
+            )
+        opened = stack.enter_context(self.sources.open(stat.key))
+        if opened.stat.etag != stat.etag:
+            # Its ETag would be the old version's. The caller's next try sees the new one.
+            raise StoreUnavailable(f"{stat.key!r} changed while it was read; try again", headers={"Retry-After": "1"})
+        if isinstance(opened.body, io.BufferedReader) and opened.body.fileno() >= 0:
+            return opened.body
+        return _spool(opened, stack)
+
+    def _keep(self, wanted: Wanted, made: Produced) -> None:
+        """Store a result. The answer is out already, so a failure is logged and counted; the next request tries again."""
+        if not self.keep_results:
+            return
+        body = b"".join(made.chunks)
+        meta = {"note": "; ".join(made.notes)} if made.notes else {}
+        try:
+            self.results.put(wanted.key, io.BytesIO(body), len(body), made.content_type, meta)
+        except Fault as fault:
+            log.warning("result_not_kept", key=wanted.key, code=fault.code, detail=fault.detail)
+
+
+def _produced(rendered: Rendered, milliseconds: Mapping[str, float]) -> Produced:
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Produced(
+        (rendered.body,), len(rendered.body), rendered.content_type, now, True, rendered.notes, milliseconds
+    )
+
+
+def _read(store: Store, key: Key, choose: Choose | None = None) -> Produced:
+    began = time.perf_counter()
+    part = choose(store.stat(key).size) if choose else None
+    start, length = part or (0, None)
+    with ExitStack() as stack:
+        opened = stack.enter_context(store.open(key, start, length))
+        stat = opened.stat
+        chunks: Iterable[bytes]
+        if (length or stat.size) <= SPOOL_BYTES:
+            chunks = (opened.body.read(),)
+        else:
+            chunks = Stream(opened.body, stack.pop_all())
+    notes = tuple(note for note in (stat.meta.get("note"),) if note)
+    milliseconds = {"store": (time.perf_counter() - began) * 1000}
+    return Produced(chunks, stat.size, stat.content_type, stat.modified, False, notes, milliseconds, part)
+
+
+class Stream:
+    """A body too large for memory: read once, in chunks; closes itself at its end, since FC never calls `close`."""
+
+    def __init__(self, body: BinaryIO, stack: ExitStack) -> None:
+        self._body, self._stack = body, stack
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._stack:
+            while chunk := self._body.read(CHUNK_BYTES):
+                yield chunk
+
+    def close(self) -> None:
+        """Let go of the store's connection or file; a caller that read to the end need not."""
+        self._stack.close()
+
+
+def _spool(opened: Opened, stack: ExitStack) -> BinaryIO:
+    spooled = stack.enter_context(tempfile.TemporaryFile())
+    shutil.copyfileobj(opened.body, spooled, CHUNK_BYTES)
+    spooled.seek(0)
+    return spooled
+
+
+def _sha256(store: Store, key: Key) -> str:
+    with store.open(key) as opened:
+        digest = hashlib.sha256()
+        while chunk := opened.body.read(CHUNK_BYTES):
+            digest.update(chunk)
+        return digest.hexdigest()

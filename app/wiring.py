@@ -1,0 +1,94 @@
+"""Settings to Service: the only place that names concrete classes. What is heavy is imported when it is needed."""
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+from app.core.store import Store
+from app.flights import Flights
+from app.imaging.limits import Limits
+from app.rendering import InlineRenderer, ProcessRenderer, Renderer, runtime_folder
+from app.service import Service
+from app.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from app.core.settings import Settings
+
+
+@functools.cache
+def settings() -> "Settings":
+    """The Settings of this process; raises BadSettings."""
+    from app.core.settings import load_settings
+
+    loaded = load_settings()
+    configure_logging(loaded.log_level)
+    return loaded
+
+
+@functools.cache
+def service() -> Service:
+    """The Service of this process, made at the first request and so after every fork."""
+    return build_service(settings())
+
+
+def open_service(context: Any) -> Service:
+    """Make the Service ahead of the first request; `context` is Function Compute's, for its credentials."""
+    global _context
+    _context = context
+    return service()
+
+
+_context: Any = None
+
+
+def build_service(chosen: "Settings") -> Service:
+    """A Service as `chosen` says."""
+    runtime = runtime_folder(chosen)
+    return Service(
+        sources=build_store(chosen, "sources"),
+        results=build_store(chosen, "results"),
+        renderer=build_renderer(chosen),
+        flights=Flights(
+            runtime / "flights",
+            chosen.render_seconds + chosen.store_deadline_seconds,
+            # Function Compute freezes an instance between requests, and a write with it.
+            background="FC_FUNCTION_NAME" not in os.environ,
+        ),
+        auto_formats=chosen.auto_formats,
+        max_source_bytes=chosen.max_source_bytes,
+        keep_results=chosen.keep_results,
+    )
+
+
+def build_store(chosen: "Settings", room: str) -> Store:
+    """The store of the `sources` or of the `results`."""
+    if chosen.store == "folder":
+        from app.stores.folder import FolderStore
+
+        return FolderStore(chosen.folder / room)
+    from app.stores.minio import MinioStore
+
+    raise NotImplementedError(MinioStore)
+
+
+def build_renderer(chosen: "Settings") -> Renderer:
+    """Renders in expendable processes, or in this one."""
+    limits = Limits(
+        max_pixels=chosen.max_pixels,
+        max_side=chosen.max_side,
+        max_frames=chosen.max_frames,
+        max_scans=chosen.max_scans,
+        max_output_side=chosen.max_output_side,
+        max_output_pixels=chosen.max_output_pixels,
+    )
+    if chosen.render == "inline":
+        return InlineRenderer(limits)
+    return ProcessRenderer(
+        limits,
+        runtime_dir=runtime_folder(chosen),
+        processes=chosen.render_processes,
+        queue=chosen.render_queue,
+        seconds=chosen.render_seconds,
+        memory_bytes=chosen.render_memory_bytes,
+        recycle=chosen.render_recycle,
+    )

@@ -1,0 +1,57 @@
+"""GET /proc/<operations>/<key>: a stored picture, turned, scaled and converted as its URL says."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response
+
+from app import wiring
+from app.core.faults import NoSuchKey
+from app.core.key import Key
+from app.core.plan import parse_oss, parse_path, suggestion
+from app.http import Exchange, chosen_part, not_modified, picture, serve
+from app.service import Wanted
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+def initializer(context: Any) -> None:
+    """Function Compute calls this once for each instance, before the first request."""
+    wiring.open_service(context)
+
+
+def handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    """The one entry: gunicorn, the Flask app and Function Compute all call it."""
+    return serve(answer, environ, start_response, mount="/proc", methods=("GET", "HEAD"), settings=wiring.settings)
+
+
+def answer(exchange: Exchange) -> Response:
+    """Locate, then 304 or the picture."""
+    wanted = locate(exchange)
+    exchange.facts |= {"plan": wanted.plan.text, "key": wanted.source.key}
+    unchanged = not_modified(wanted, exchange.request, exchange.settings)
+    if unchanged is not None:
+        return unchanged
+    produced = wiring.service().produce(wanted, chosen_part(exchange.request, wanted))
+    exchange.facts["result"] = "made" if produced.made else "kept"
+    exchange.facts |= {f"{name}_ms": round(value, 2) for name, value in produced.milliseconds.items()}
+    return picture(produced, wanted, exchange.settings)
+
+
+def locate(exchange: Exchange) -> Wanted:
+    """What the URL asks for; the path's steps come before those of x-oss-process."""
+    plan, name = parse_path(exchange.path)
+    process = exchange.request.args.get("x-oss-process")
+    if process is not None:
+        plan += parse_oss(process)
+    key = Key.parse(name)
+    accept = exchange.request.accept_mimetypes
+
+    def quality(content_type: str) -> tuple[float, bool]:
+        return accept.quality(content_type), any(value == content_type for value, _ in accept)
+
+    try:
+        return wiring.service().locate(plan, key, quality)
+    except NoSuchKey as fault:
+        raise NoSuchKey(fault.detail + suggestion(key.partition("/")[0])) from fault

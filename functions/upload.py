@@ -1,0 +1,87 @@
+"""POST /upload/ and PUT /upload/<key>: pictures in, checked before they are stored; DELETE /upload/<key>."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from werkzeug.wrappers import Request, Response
+
+from app import wiring
+from app.access import require_token
+from app.core.faults import InvalidArgument
+from app.core.key import Key
+from app.http import Exchange, receipt, serve
+from app.receiving import receive_body, receive_parts
+from app.service import Received
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+def initializer(context: Any) -> None:
+    """Function Compute calls this once for each instance, before the first request."""
+    wiring.open_service(context)
+
+
+def handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    """The one entry: gunicorn, the Flask app and Function Compute all call it."""
+    methods = ("POST", "PUT", "DELETE")
+    return serve(answer, environ, start_response, mount="/upload", methods=methods, settings=wiring.settings)
+
+
+def answer(exchange: Exchange) -> Response:
+    """Take the pictures in, or delete one."""
+    if exchange.request.method == "DELETE":
+        return delete(exchange)
+    settings = exchange.settings
+    if settings.upload_token is not None:
+        require_token(exchange.request, [settings.upload_token, settings.admin_token], "upload")
+    by_content = names_by_content(exchange.request)
+    with ExitStack() as stack:
+        if exchange.request.method == "PUT" or exchange.path:
+            key = None if by_content else Key.parse(exchange.path)
+            files = [receive_body(exchange.request, stack, key, max_bytes=settings.max_upload_bytes)]
+        else:
+            files = receive_parts(
+                exchange.request,
+                stack,
+                max_bytes=settings.max_upload_bytes,
+                max_parts=settings.max_upload_parts,
+                by_content=by_content,
+            )
+        received = wiring.service().receive(files, overwrite=settings.allow_overwrite)
+    exchange.facts["key"] = ",".join(file.stat.key for file in received)
+    told = [describe(file, settings.public_url) for file in received]
+    return receipt({"files": told}, 201 if any(file.created for file in received) else 200)
+
+
+def delete(exchange: Exchange) -> Response:
+    """204 when the source and all its results are gone."""
+    require_token(exchange.request, [exchange.settings.admin_token], "delete")
+    key = Key.parse(exchange.path)
+    exchange.facts["key"] = key
+    wiring.service().delete(key)
+    return Response(status=204)
+
+
+def names_by_content(request: Request) -> bool:
+    """Whether ?key=hash asks for a name made of the content. Raises InvalidArgument for another ?key."""
+    wish = request.args.get("key")
+    if wish not in (None, "hash"):
+        raise InvalidArgument(f"key is {wish!r}", parameter="key", expected="hash, or no such parameter")
+    return wish == "hash"
+
+
+def describe(file: Received, public_url: str) -> dict[str, Any]:
+    """What the caller is told of a stored file; `size` in bytes, `width` and `height` in pixels."""
+    return {
+        "key": file.stat.key,
+        "url": f"{public_url}/proc/{quote(file.stat.key)}",
+        "size": file.stat.size,
+        "width": file.width,
+        "height": file.height,
+        "format": file.format,
+        "etag": file.stat.etag,
+        "sha256": file.sha256,
+    }
