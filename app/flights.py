@@ -63,6 +63,11 @@ class Flights(Generic[T]):
         self._land(name, result, land if fresh else None)
         return result
 
+    def settle(self) -> None:
+        """Wait until all that is known by now has landed."""
+        while self._futures:
+            time.sleep(POLL_SECONDS)
+
     def _land(self, name: str, result: T, land: Callable[[T], None] | None) -> None:
         def finish() -> None:
             try:

@@ -1,0 +1,97 @@
+import multiprocessing
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from app.core.faults import SlowDown
+from app.flights import Flights
+
+
+def fly(gate: Barrier, lock: Path, landed: Path, count: Path) -> None:
+    """Join flight 'ab' from this process; every piece of work done leaves a line in `count`."""
+    flights: Flights[str] = Flights(lock, 10, background=True)
+
+    def work() -> str:
+        with count.open("a") as lines:
+            lines.write("made\n")
+        time.sleep(0.5)
+        return "result"
+
+    def found() -> str | None:
+        return landed.read_text() if landed.exists() else None
+
+    gate.wait()
+    assert flights.join("ab" * 20, found, work, lambda made: landed.write_text(made) and None) == "result"
+    flights.settle()
+
+
+def test_processes_that_ask_at_once_share_one_piece_of_work(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    gate = spawn.Barrier(3)
+    files = (tmp_path / "lock", tmp_path / "landed", tmp_path / "count")
+    processes = [spawn.Process(target=fly, args=(gate, *files)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert (tmp_path / "count").read_text() == "made\n"
+
+
+def test_threads_that_ask_at_once_share_one_piece_of_work_and_its_fault(tmp_path: Path) -> None:
+    flights: Flights[int] = Flights(tmp_path / "lock", 10, background=True)
+    made = []
+    gate = threading.Barrier(8)
+
+    def ask(fails: bool) -> int:
+        def work() -> int:
+            made.append(1)
+            time.sleep(0.1)
+            if fails:
+                raise SlowDown("no")
+            return 7
+
+        gate.wait()
+        return flights.join("cd", lambda: None, work, lambda _: None)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: ask(False), range(8))) == [7] * 8
+        assert len(made) == 1
+        flights.settle()
+        outcomes = [pool.submit(ask, True) for _ in range(8)]
+        for outcome in outcomes:
+            with pytest.raises(SlowDown):
+                outcome.result()
+    assert len(made) == 2
+
+
+def test_the_answer_does_not_wait_for_the_landing(tmp_path: Path) -> None:
+    flights: Flights[int] = Flights(tmp_path / "lock", 10, background=True)
+    may_land = threading.Event()
+    assert flights.join("ef", lambda: None, lambda: 1, lambda _: may_land.wait(5) and None) == 1
+    # Who asks while it lands gets the same result, not a second one.
+    assert flights.join("ef", lambda: None, lambda: 2, lambda _: None) == 1
+    may_land.set()
+    flights.settle()
+
+
+def test_without_a_background_the_landing_comes_first(tmp_path: Path) -> None:
+    flights: Flights[int] = Flights(tmp_path / "lock", 10, background=False)
+    landed: list[int] = []
+    flights.join("01", lambda: None, lambda: 1, landed.append)
+    assert landed == [1]
+
+
+def test_a_flight_that_failed_can_be_tried_again(tmp_path: Path) -> None:
+    flights: Flights[int] = Flights(tmp_path / "lock", 10, background=True)
+
+    def fail() -> int:
+        raise SlowDown("no")
+
+    with pytest.raises(SlowDown):
+        flights.join("23", lambda: None, fail, lambda _: None)
+    assert flights.join("23", lambda: None, lambda: 5, lambda _: None) == 5
