@@ -4,10 +4,11 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+from app.core.runtime import private_folder
 from app.core.store import Store
 from app.flights import Flights
 from app.imaging.limits import Limits
-from app.rendering import InlineRenderer, ProcessRenderer, Renderer, runtime_folder
+from app.rendering import InlineRenderer, ProcessRenderer, Renderer
 from app.service import Service
 from app.telemetry import configure_logging
 
@@ -43,13 +44,13 @@ _context: Any = None
 
 def build_service(chosen: "Settings") -> Service:
     """A Service as `chosen` says."""
-    runtime = runtime_folder(chosen)
     return Service(
         sources=build_store(chosen, "sources"),
         results=build_store(chosen, "results"),
         renderer=build_renderer(chosen),
         flights=Flights(
-            runtime / "flights",
+            # Who shares a result store shares the flights: their digests mean the same results.
+            private_folder(chosen.runtime_dir, "flights") / "lock",
             chosen.render_seconds + chosen.store_deadline_seconds,
             # Function Compute freezes an instance between requests, and a write with it.
             background="FC_FUNCTION_NAME" not in os.environ,
@@ -85,7 +86,7 @@ def build_renderer(chosen: "Settings") -> Renderer:
         return InlineRenderer(limits)
     return ProcessRenderer(
         limits,
-        runtime_dir=runtime_folder(chosen),
+        runtime_dir=chosen.runtime_dir,
         processes=chosen.render_processes,
         queue=chosen.render_queue,
         seconds=chosen.render_seconds,

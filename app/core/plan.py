@@ -21,13 +21,12 @@ class Step:
 
     @property
     def arguments(self) -> str:
-        """Canonical: a required first argument bare, then `key_value` of all that differ from their defaults."""
+        """Canonical: all that differ from their defaults, a first argument that OSS has no key for bare."""
         told = []
         for index, (param, value) in enumerate(zip(self.operation.params, self.values, strict=True)):
-            if index == 0 and param.required:
-                told.append(param.kind.text(value))
-            elif value != param.default:
-                told.append(f"{param.key}_{param.kind.text(value)}")
+            if value != param.default:
+                bare = index == 0 and param.kind.key is None
+                told.append(param.kind.text(value) if bare else f"{param.key}_{param.kind.text(value)}")
         return ",".join(told)
 
     @property

@@ -67,7 +67,7 @@ def test_no_argument_makes_the_parser_fail_otherwise_than_with_a_fault(name: str
         assert parse_path(f"{plan.text}/-/x.png")[0] == plan
 
 
-@pytest.mark.parametrize("operation", REGISTRY, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("operation", list(REGISTRY), ids=lambda operation: operation.name)
 def test_every_kind_keeps_its_promises(operation: Operation) -> None:
     assert operation.summary
     for param in operation.params:
@@ -96,7 +96,7 @@ def test_a_dash_ends_the_plan_where_a_folder_has_an_operations_name() -> None:
         ("rotate/361/x", InvalidArgument, "angle"),
         ("rotate/10,angle_20/x", InvalidArgument, "angle"),
         ("rotate/10,zoom_3/x", InvalidArgument, "zoom"),
-        ("rotate/_/x", MissingArgument, "angle"),
+        ("flip/_/x", MissingArgument, "direction"),
         ("rotate", MissingArgument, "rotate"),
         ("resize/m_fill/x", MissingArgument, "w"),
         ("resize/w_1,h_2,m_huge/x", InvalidArgument, "m"),
@@ -132,6 +132,6 @@ def test_numbers_have_one_spelling() -> None:
 def test_a_step_gives_its_values_by_name() -> None:
     plan, _ = parse_path("resize/w_30,m_fill,h_20/x")
     step: Step = plan.steps[0]
-    assert (step["w"], step["h"], step["m"]) == (30, 20, "fill")
+    assert (step["width"], step["height"], step["mode"]) == (30, 20, "fill")
 
 

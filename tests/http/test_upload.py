@@ -109,8 +109,8 @@ def test_over_the_size_limit_is_413_and_reading_stops(
             buffer[:] = b"x" * len(buffer)
             return len(buffer)
 
-    answer = web_upload.put("/upload/big.png", input_stream=Endless(), headers={"Transfer-Encoding": "chunked"},
-                            environ_overrides={"wsgi.input_terminated": True})
+    chunked = {"wsgi.input": Endless(), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = web_upload.put("/upload/big.png", environ_overrides=chunked)
     assert (answer.status_code, answer.json["code"]) == (413, "EntityTooLarge")
     assert post(web_upload, ("big.png", "x", photo + b"x" * 1000)).status_code == 413
     assert stored_keys() == []
