@@ -59,7 +59,7 @@ def serve(
     methods: tuple[str, ...],
     settings: "Callable[[], Settings]",
 ) -> Iterable[bytes]:
-    """Run one request to its end. A Fault becomes a problem document; anything else is a bug of ours and a plain 500."""
+    """Run one request to its end: a Fault becomes a problem document, anything else is a bug of ours and a 500."""
     began = time.perf_counter()
     request = Request(environ)
     request_id = choose_request_id(request.headers.get("X-Request-Id"))

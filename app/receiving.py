@@ -60,7 +60,7 @@ def receive_parts(
 
     parser = FormDataParser(open_spool, FIELD_BYTES, longest, silent=False, max_form_parts=max_parts)
     try:
-        _, fields, files = parser.parse(request.stream, "multipart/form-data", request.content_length, options)
+        _, _, files = parser.parse(request.stream, "multipart/form-data", request.content_length, options)
     except RequestEntityTooLarge as error:
         raise EntityTooLarge(
             "the body has too many parts or too long headers", expected=f"at most {max_parts} parts"

@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Produced:
-    """An answer: stored before, or just made. `size` is that of the whole; `chunks` give `part` of it, if there is one."""
+    """An answer: stored before, or just made. `chunks` give `part` of it, if there is one; `size` is the whole's."""
 
     chunks: Iterable[bytes]
     size: int
@@ -208,12 +208,13 @@ class Service:
         if opened.stat.etag != stat.etag:
             # Its ETag would be the old version's. The caller's next try sees the new one.
             raise StoreUnavailable(f"{stat.key!r} changed while it was read; try again", headers={"Retry-After": "1"})
-        if isinstance(opened.body, io.BufferedReader) and opened.body.fileno() >= 0:
-            return opened.body
+        body = opened.body
+        if isinstance(body, io.BufferedReader) and isinstance(body.raw, io.FileIO):
+            return body
         return _spool(opened, stack)
 
     def _keep(self, wanted: Wanted, made: Produced) -> None:
-        """Store a result. The answer is out already, so a failure is logged and counted; the next request tries again."""
+        """Store a result. The answer is out already, so a failure is logged, and the next request makes it again."""
         if not self.keep_results:
             return
         body = b"".join(made.chunks)
@@ -238,11 +239,8 @@ def _read(store: Store, key: Key, choose: Choose | None = None) -> Produced:
     with ExitStack() as stack:
         opened = stack.enter_context(store.open(key, start, length))
         stat = opened.stat
-        chunks: Iterable[bytes]
-        if (length or stat.size) <= SPOOL_BYTES:
-            chunks = (opened.body.read(),)
-        else:
-            chunks = Stream(opened.body, stack.pop_all())
+        small = (length or stat.size) <= SPOOL_BYTES
+        chunks = (opened.body.read(),) if small else Stream(opened.body, stack.pop_all())
     notes = tuple(note for note in (stat.meta.get("note"),) if note)
     milliseconds = {"store": (time.perf_counter() - began) * 1000}
     return Produced(chunks, stat.size, stat.content_type, stat.modified, False, notes, milliseconds, part)
@@ -265,7 +263,9 @@ class Stream:
 
 
 def _spool(opened: Opened, stack: ExitStack) -> BinaryIO:
-    spooled = stack.enter_context(tempfile.TemporaryFile())
+    if opened.stat.size <= SPOOL_BYTES:
+        return io.BytesIO(opened.body.read())
+    spooled: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
     shutil.copyfileobj(opened.body, spooled, CHUNK_BYTES)
     spooled.seek(0)
     return spooled

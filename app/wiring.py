@@ -4,12 +4,14 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+import app.ops  # noqa: F401  fills the registry
 from app.core.runtime import private_folder
 from app.core.store import Store
 from app.flights import Flights
 from app.imaging.limits import Limits
 from app.rendering import InlineRenderer, ProcessRenderer, Renderer
 from app.service import Service
+from app.stores.remembered import Remembered
 from app.telemetry import configure_logging
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ _context: Any = None
 def build_service(chosen: "Settings") -> Service:
     """A Service as `chosen` says."""
     return Service(
-        sources=build_store(chosen, "sources"),
+        sources=build_sources(chosen),
         results=build_store(chosen, "results"),
         renderer=build_renderer(chosen),
         flights=Flights(
@@ -59,6 +61,12 @@ def build_service(chosen: "Settings") -> Service:
         max_source_bytes=chosen.max_source_bytes,
         keep_results=chosen.keep_results,
     )
+
+
+def build_sources(chosen: "Settings") -> Store:
+    """The store of the sources, with a memory for their stats where the settings allow one."""
+    store = build_store(chosen, "sources")
+    return Remembered(store, chosen.stat_ttl_seconds) if chosen.stat_ttl_seconds else store
 
 
 def build_store(chosen: "Settings", room: str) -> Store:

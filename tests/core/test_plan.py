@@ -62,7 +62,8 @@ def test_no_argument_makes_the_parser_fail_otherwise_than_with_a_fault(name: str
         plan, _ = parse_path(f"{name}/{arguments}/x.png")
     except Fault as fault:
         assert fault.status == 400
-        assert fault.parameter
+        assert fault.parameter is not None
+        assert fault.expected
     else:
         assert parse_path(f"{plan.text}/-/x.png")[0] == plan
 
@@ -80,7 +81,9 @@ def test_every_kind_keeps_its_promises(operation: Operation) -> None:
 
 
 def test_equal_plans_have_one_text_whatever_the_spelling() -> None:
-    texts = {parse_path(f"resize/{arguments}/x")[0].text for arguments in ("w_300,h_200", "300,200", "h_200,w_300,m_lfit")}
+    texts = {
+        parse_path(f"resize/{arguments}/x")[0].text for arguments in ("w_300,h_200", "300,200", "h_200,w_300,m_lfit")
+    }
     assert texts == {"resize/w_300,h_200"}
 
 
@@ -133,5 +136,3 @@ def test_a_step_gives_its_values_by_name() -> None:
     plan, _ = parse_path("resize/w_30,m_fill,h_20/x")
     step: Step = plan.steps[0]
     assert (step["width"], step["height"], step["mode"]) == (30, 20, "fill")
-
-

@@ -159,7 +159,9 @@ def test_delete_needs_a_token_and_takes_the_results_along(
     assert web_proc.get("/proc/rotate/10/one.png").status_code == 404
 
 
-def test_an_upload_token_is_asked_for(web_upload: Client, photo: bytes, configure: Callable[..., None], tmp_path: Path) -> None:
+def test_an_upload_token_is_asked_for(
+    web_upload: Client, photo: bytes, configure: Callable[..., None], tmp_path: Path
+) -> None:
     configure(upload_token="let-me-in")
     refused = post(web_upload, ("one.png", "x", photo))
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (403, "Bearer")

@@ -1,0 +1,1 @@
+"""The Flask shell around the functions."""
