@@ -63,7 +63,9 @@ def work(sock: socket.socket, lengths: str) -> Answer:
         if job.plan is None:
             header = inspect(source, job.limits)
             return "200 OK", [("Content-Type", "application/json")], dump_header(header)
-        plan, _ = parse_path(job.plan)
+        plan, rest = parse_path(job.plan)
+        if rest:
+            raise LookupError(f"the pool does not know the operation of {rest!r}")
         rendered = render(source, plan, job.limits, dict(zip(plan.marks, marks, strict=True)))
     except Fault as fault:
         return refuse(fault)

@@ -23,7 +23,8 @@ from app.rendering.quarantine import Quarantine
 from app.rendering.wire import CONTINUE, MILLISECONDS, NOTES, Job, head, load_fault, load_header
 
 GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
-IDLE_SECONDS = 0.02  # within which an idle process has taken a connection off the queue
+IDLE_SECONDS = 0.05  # within which an idle process has taken a connection off the queue
+START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 TRIES = 3  # of pools that go away under us
 RETRY_AFTER = {"Retry-After": "1"}
 
@@ -65,6 +66,10 @@ class ProcessRenderer:
     def start(self) -> None:
         """Have the pool running before the first picture is asked for."""
         self._pool.start()
+
+    def close(self) -> None:
+        """Need the pool no more; the last client's going ends it. A later call joins again."""
+        self._pool.close()
 
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
         headers, body = self._ask(plan.text, Source(source, size), [marks[mark] for mark in plan.marks])
@@ -117,7 +122,7 @@ class ProcessRenderer:
             except ConnectionRefusedError:
                 continue
             try:
-                connection.settimeout(self._seconds)
+                connection.settimeout(self._seconds + START_SECONDS)
                 connection.sendall(request)
                 if connection.recv(len(CONTINUE), socket.MSG_WAITALL) == CONTINUE:
                     return connection
@@ -137,13 +142,14 @@ class ProcessRenderer:
             except BlockingIOError as error:
                 if time.monotonic() > latest:
                     raise self._refuse("too many renders are waiting") from error
-                time.sleep(IDLE_SECONDS / 4)
+                time.sleep(IDLE_SECONDS / 10)
 
     def _exchange(
         self, connection: socket.socket, job: bytes, source: Source, marks: list[bytes]
     ) -> tuple[int, HTTPMessage, bytes]:
         connection.settimeout(self._seconds + GRACE_SECONDS)
         connection.sendall(job)
+        source.file.seek(0)
         if connection.sendfile(source.file, count=source.size) != source.size:
             raise InternalError("the source is shorter than it was said to be")
         for mark in marks:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,7 +47,6 @@ class Pool:
         self._shape = shape
         self._folder = _private(runtime_dir, shape)
         self._lease: int | None = None
-        self._started: subprocess.Popen[bytes] | None = None
         self.quarantine_dir = self._folder / "quarantine"
         self.quarantine_dir.mkdir(mode=0o700, exist_ok=True)
 
@@ -75,6 +75,12 @@ class Pool:
                 self._lease = lease
             if not self.runs():
                 self._spawn()
+
+    def close(self) -> None:
+        """Give the lease back; the pool ends with its last client."""
+        if self._lease is not None:
+            os.close(self._lease)
+            self._lease = None
 
     def runs(self) -> bool:
         """Whether a pool lives, be it ever so busy."""
@@ -118,7 +124,7 @@ class Pool:
                 listener.bind(str(path))
                 listener.listen(max(0, self._shape.queue - 1))  # the kernel lets one more wait than this
                 pool = asdict(self._shape) | {"listener": listener.fileno(), "lease": lease, "alive": alive}
-                self._started = subprocess.Popen(  # noqa: S603  # our own words only
+                process = subprocess.Popen(  # noqa: S603  # our own words only
                     [
                         *confine(),
                         *(sys.executable, "-P", "-m", "gunicorn", "--config", "python:app.rendering.master"),
@@ -140,6 +146,8 @@ class Pool:
         finally:
             os.close(lease)
             os.close(alive)
+        # It outlives us where others need it; where it ends before us, no zombie is left.
+        threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _private(runtime_dir: Path | None, shape: Shape) -> Path:

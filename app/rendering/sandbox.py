@@ -27,7 +27,6 @@ def python_path() -> list[str]:
     return [str(ROOT), *(path for path in sys.path if path and path != str(ROOT))]
 
 
-@cache
 def confine() -> tuple[str, ...]:
     """The start of a command that lets the rest see no network, process or secret and write no file; () for none."""
     command = _bubblewrap()
@@ -55,11 +54,12 @@ def _bubblewrap() -> tuple[str, ...]:
     return (
         bwrap,
         *("--unshare-all", "--cap-drop", "ALL", "--new-session"),
-        *(word for path in visible for word in ("--ro-bind-try", path, path)),
         *("--dev", "/dev", "--size", "1048576", "--tmpfs", "/tmp", "--chdir", "/"),  # noqa: S108  # a private one
+        *(word for path in visible for word in ("--ro-bind-try", path, path)),
     )
 
 
+@cache
 def _complaint(command: tuple[str, ...]) -> str:
     """Why our modules cannot be run under `command`, or "" where they can."""
     probe = (*command, sys.executable, "-P", "-c", "import gunicorn, app.rendering.syscalls")

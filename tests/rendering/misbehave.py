@@ -1,0 +1,86 @@
+"""Operations that no service should have. A pool finds them as any distribution's: by their entry point."""
+
+import ctypes
+import json
+import os
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+from app.core.picture import Output, Report
+from app.core.spec import Choice, Int, operation
+from app.imaging.picture import Picture
+
+POOL = str(uuid.uuid4())  # made in the master, before it forks
+
+
+@operation(example="0")
+def hold(output: Output, milliseconds: Annotated[int, Int(0, 600_000)]) -> Output:
+    """Keep a process busy."""
+    time.sleep(milliseconds / 1000)
+    return output
+
+
+@operation(example="raise")
+def misbehave(
+    output: Output, how: Annotated[str, Choice(("spin", "segfault", "abort", "exit", "swell", "raise"))]
+) -> Output:
+    """Do what a broken decoder does."""
+    match how:
+        case "spin":
+            while True:
+                pass
+        case "segfault":
+            ctypes.string_at(0)
+        case "abort":
+            os.abort()
+        case "exit":
+            os._exit(0)
+        case "swell":
+            bytearray(1 << 40)
+        case "raise":
+            raise RuntimeError("a bug in an operation")
+    return output
+
+
+@operation(example="0")
+def clock(picture: Picture, milliseconds: Annotated[int, Int(0, 600_000)]) -> Report:
+    """When this job ran, on the machine's clock, and in which pool."""
+    begun = time.monotonic()
+    time.sleep(milliseconds / 1000)
+    return _report({"begun": begun, "ended": time.monotonic(), "pool": POOL, "process": os.getpid()})
+
+
+@operation()
+def reveal(picture: Picture) -> Report:
+    """What this process knows and may do."""
+    attempts = {
+        "network": lambda: socket.create_connection(("127.0.0.1", 9), timeout=1),
+        "unix": lambda: socket.socket(socket.AF_UNIX),
+        "write": lambda: Path("/tmp/imgfn-was-here").write_text("x"),
+        "overwrite": lambda: os.open(__file__, os.O_WRONLY),
+        "remove": lambda: Path(__file__).unlink(),
+        "program": lambda: subprocess.run(["true"]),
+        "fork": os.fork,
+        "signal": lambda: os.kill(os.getppid(), 0),
+        "secret": lambda: Path(os.environ["PYTHONPATH"].split(":")[0], "pyproject.toml").read_text(),
+        "processes": lambda: Path("/proc/1/cmdline").read_text(),
+    }
+    return _report(
+        {"environment": dict(os.environ), "folder": str(Path.cwd())} | {n: _try(a) for n, a in attempts.items()}
+    )
+
+
+def _try(attempt) -> str:
+    try:
+        attempt()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+
+
+def _report(told: dict) -> Report:
+    return Report("application/json", json.dumps(told).encode())

@@ -1,0 +1,65 @@
+"""What a broken decoder could reach if it ran somebody else's code."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.rendering import sandbox
+from app.rendering.sandbox import sandbox_in_force
+from tests.rendering.conftest import ask, children, masters, reveal, wait_until
+
+FORBIDDEN = ("network", "unix", "write", "overwrite", "remove", "program", "fork", "signal")
+HIDDEN = ("secret", "processes")
+
+
+@pytest.fixture
+def secret(monkeypatch):
+    monkeypatch.setenv("IMGFN_S3_SECRET_KEY", "very-secret-indeed")
+    return b"very-secret-indeed"
+
+
+def test_no_process_of_the_pool_has_our_secrets(secret, pool, source, runtime_dir):
+    told = json.loads(ask(pool(processes=2), source, reveal()).body)
+    assert "IMGFN_S3_SECRET_KEY" not in told["environment"]
+    assert told["folder"] == "/"
+    (master,) = masters(runtime_dir)
+    wait_until(lambda: len(children(master)) == 2, "both processes are there")
+    for pid in (master, *children(master)):
+        assert secret not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_what_the_doctor_says_is_what_holds(pool, source):
+    words = sandbox_in_force()
+    told = json.loads(ask(pool(), source, reveal()).body)
+    if os.environ.get("IMGFN_REQUIRE_REAL"):
+        assert "NO seccomp" not in words
+    if "NO seccomp" not in words:
+        assert {name: told[name] for name in FORBIDDEN} == dict.fromkeys(FORBIDDEN, "PermissionError")
+    if "NO bubblewrap" not in words:
+        assert {told[name] for name in HIDDEN} <= {"FileNotFoundError", "PermissionError"}
+
+
+def test_renders_go_on_where_bubblewrap_is_missing(pool, source, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "bwrap is not installed" in sandbox_in_force()
+    assert ask(pool(), source, reveal()).body
+
+
+def test_renders_go_on_where_namespaces_are_forbidden(pool, source, monkeypatch, tmp_path):
+    bwrap = tmp_path / "bwrap"
+    bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    bwrap.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "No permissions to create new namespace" in sandbox_in_force()
+    told = json.loads(ask(pool(), source, reveal()).body)
+    if sandbox.seccomp():
+        assert {told[name] for name in FORBIDDEN} == {"PermissionError"}
+
+
+def test_nobody_else_can_reach_the_pool(pool, source, runtime_dir):
+    ask(pool(), source, reveal())
+    (folder,) = runtime_dir.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
