@@ -11,6 +11,7 @@ from app.flights import Flights
 from app.imaging.limits import Limits
 from app.rendering import InlineRenderer, ProcessRenderer, Renderer
 from app.service import Service
+from app.stores.credentials import Keys, KeySource, read_context, read_environment
 from app.stores.remembered import Remembered
 from app.telemetry import configure_logging
 
@@ -77,7 +78,33 @@ def build_store(chosen: "Settings", room: str) -> Store:
         return FolderStore(chosen.folder / room)
     from app.stores.minio import MinioStore
 
-    raise NotImplementedError(MinioStore)
+    return MinioStore(
+        endpoint=chosen.s3_endpoint,
+        region=chosen.s3_region,
+        bucket=chosen.s3_source_bucket if room == "sources" else chosen.s3_result_bucket,
+        keys=build_keys(chosen),
+        secure=chosen.s3_secure,
+        virtual_host=chosen.s3_virtual_host,
+        create_bucket=chosen.s3_create_buckets,
+        connect_seconds=chosen.store_connect_seconds,
+        read_seconds=chosen.store_read_seconds,
+        deadline_seconds=chosen.store_deadline_seconds,
+        retries=chosen.store_retries,
+        connections=chosen.threads,
+    )
+
+
+def build_keys(chosen: "Settings") -> KeySource:
+    """Where the keys to S3 come from: the settings, else Function Compute's context, else its environment."""
+    if chosen.s3_access_key and chosen.s3_secret_key:
+        token = chosen.s3_session_token
+        keys = Keys(
+            chosen.s3_access_key.get_secret_value(),
+            chosen.s3_secret_key.get_secret_value(),
+            token.get_secret_value() if token else None,
+        )
+        return lambda: keys
+    return lambda: read_context(_context) or read_environment()
 
 
 def build_renderer(chosen: "Settings") -> Renderer:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.core.faults import StoreUnavailable
 
@@ -17,6 +18,16 @@ class Keys:
 
 
 KeySource = Callable[[], Keys]  # asked at each request to the store, so whoever knows newer keys just returns them
+
+
+def read_context(context: Any) -> Keys | None:
+    """The temporary keys in Function Compute's `context`; None where it has none, as in its newer runtimes."""
+    given = getattr(context, "credentials", None)
+    access_key = getattr(given, "access_key_id", None)
+    secret_key = getattr(given, "access_key_secret", None)
+    if not access_key or not secret_key:
+        return None
+    return Keys(access_key, secret_key, getattr(given, "security_token", None) or None)
 
 
 def read_environment() -> Keys:

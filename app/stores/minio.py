@@ -12,6 +12,7 @@ from minio import Minio
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider
 from minio.error import MinioException, S3Error
+from urllib3.exceptions import NewConnectionError
 
 from app.core.faults import (
     EntityTooLarge,
@@ -50,6 +51,7 @@ FAULTS: dict[str | None, type[Fault]] = {
     "XMinioStorageFull": StoreFull,
     "XMinioAdminBucketQuotaExceeded": StoreFull,
 }
+LATE = (TimeoutError, urllib3.exceptions.TimeoutError)
 
 
 class MinioStore:
@@ -84,14 +86,14 @@ class MinioStore:
         )
         if virtual_host:
             self._client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # minio-py types it not
-        self._bucket = bucket
+        self.bucket = bucket
         self._bucket_known = not create_bucket
         self._deadline_seconds = deadline_seconds
         self._breaker = Breaker()
 
     def stat(self, key: Key) -> Stat:
         with self._call(key):
-            known = self._client.stat_object(bucket_name=self._bucket, object_name=key)
+            known = self._client.stat_object(bucket_name=self.bucket, object_name=key)
         return stat_of(key, known.metadata or {})
 
     @contextmanager
@@ -100,7 +102,7 @@ class MinioStore:
         call = Call(self._deadline_seconds)
         with self._talk(call, key):
             response = self._client.get_object(
-                bucket_name=self._bucket, object_name=key, offset=start, length=length or 0
+                bucket_name=self.bucket, object_name=key, offset=start, length=length or 0
             )
         try:
             known = stat_of(key, response.headers)
@@ -127,7 +129,7 @@ class MinioStore:
         counted = CountedBody(body, size)
         with self._call(key, create=not overwrite):
             made = self._client.put_object(
-                bucket_name=self._bucket,
+                bucket_name=self.bucket,
                 object_name=key,
                 data=counted,  # type: ignore[arg-type]  # all it does is read
                 length=size,
@@ -150,12 +152,12 @@ class MinioStore:
 
     def delete(self, key: Key) -> None:
         with suppress(NoSuchKey), self._call(key):
-            self._client.remove_object(bucket_name=self._bucket, object_name=key)
+            self._client.remove_object(bucket_name=self.bucket, object_name=key)
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
         if not _may_begin_key(prefix):
             return
-        found = iter(self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True))
+        found = iter(self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True))
         while True:
             with self._call(prefix):  # one page at most
                 listed = next(found, None)
@@ -171,13 +173,13 @@ class MinioStore:
                 )
 
     def check(self) -> None:
-        with self._call(self._bucket):
-            exists = self._client.bucket_exists(bucket_name=self._bucket)
+        with self._call(self.bucket):
+            exists = self._client.bucket_exists(bucket_name=self.bucket)
         if not exists:
             if self._bucket_known:
-                raise StoreUnavailable(f"there is no bucket {self._bucket!r}, or we may not see it")
-            with suppress(ObjectAlreadyExists), self._call(self._bucket):
-                self._client.make_bucket(bucket_name=self._bucket)
+                raise StoreUnavailable(f"there is no bucket {self.bucket!r}, or we may not see it")
+            with suppress(ObjectAlreadyExists), self._call(self.bucket):
+                self._client.make_bucket(bucket_name=self.bucket)
         self._bucket_known = True
 
     def _refuse_taken(self, key: Key) -> None:
@@ -222,12 +224,11 @@ def _fault_of(error: Exception, name: str) -> Fault:
         if error.code == "BadRequest" and any(len(segment.encode()) > 255 for segment in name.split("/")):
             kind = InvalidArgument  # MinIO keeps files; the answer to a HEAD has no body that says so
         return kind(f"{name!r}: {error.code}")
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError):
-            return StoreTimeout(f"{name!r}: no answer in time")
-        cause = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
-    return StoreUnavailable(f"{name!r}: {type(error).__name__}")
+    # MaxRetryError has the last try's error as its reason, ProtocolError the socket's among its arguments.
+    reason = getattr(error, "reason", None) or error
+    if any(isinstance(part, LATE) and not isinstance(part, NewConnectionError) for part in (reason, *reason.args)):
+        return StoreTimeout(f"{name!r}: no answer in time")
+    return StoreUnavailable(f"{name!r}: {type(reason).__name__}")
 
 
 def _may_begin_key(prefix: str) -> bool:

@@ -1,0 +1,254 @@
+"""What the folder store promises beyond the contract: crashes, full disks, strangers' links, pictures dropped in."""
+
+import io
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.faults import Fault, NoSuchKey, StoreFull, StoreUnavailable
+from app.core.key import Key
+from app.stores.folder import FolderStore
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+STORM = Path(__file__).with_name("put_storm.py")
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    return tmp_path / "objects"
+
+
+@pytest.fixture
+def store(root) -> FolderStore:
+    return FolderStore(root)
+
+
+def put(store: FolderStore, name: str, content: bytes, **more) -> None:
+    store.put(Key(name), io.BytesIO(content), len(content), "image/png", **more)
+
+
+def get(store: FolderStore, name: str) -> bytes:
+    with store.open(Key(name)) as opened:
+        return opened.body.read()
+
+
+def temporary(root: Path) -> list[Path]:
+    return list(root.with_name(root.name + ".tmp").iterdir())
+
+
+def sidecars(root: Path) -> list[Path]:
+    return list(root.with_name(root.name + ".meta").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "content_type"),
+    [
+        ("lena.txt", PNG, "image/png"),
+        ("a/b.svg", b"<?xml version='1.0'?>" + b" " * 500 + b"<svg/>", "image/svg+xml"),
+        ("notes.json", b"{}", "application/json"),
+        ("nothing", b"", "application/octet-stream"),
+    ],
+)
+def test_a_file_that_a_person_dropped_in_is_an_object(store, root, name, content, content_type):
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_bytes(content)
+    assert get(store, name) == content
+    assert store.stat(Key(name)).content_type == content_type
+    assert [stat.key for stat in store.list()] == [name]
+
+
+def test_an_object_is_a_plain_file_that_other_programs_can_read(store, root):
+    put(store, "a/图 1.png", PNG)
+    assert (root / "a/图 1.png").read_bytes() == PNG
+    assert sorted(path.name for path in root.rglob("*")) == ["a", "图 1.png"]
+
+
+def test_a_file_that_a_person_changed_has_another_etag_and_its_own_type(store, root):
+    put(store, "a", PNG, meta={"note": "of the old bytes"})
+    before = store.stat(Key("a"))
+    (root / "a").write_bytes(b"GIF89a" + bytes(50))
+    after = store.stat(Key("a"))
+    assert after.etag != before.etag
+    assert (after.content_type, dict(after.meta)) == ("image/gif", {})
+
+
+@pytest.mark.parametrize("name", ["a.meta", "objects.meta/x", ".tmp", "a/.meta"])
+def test_a_key_cannot_collide_with_the_bookkeeping(store, root, name):
+    put(store, "a", PNG) if name != "a/.meta" else None
+    put(store, name, b"x")
+    assert get(store, name) == b"x"
+    assert (root / name).is_file()
+
+
+def test_replaced_and_deleted_versions_leave_nothing_behind(store, root):
+    for number in range(5):
+        put(store, "a/b", b"%d" % number)
+    assert len(sidecars(root)) == 1
+    store.delete(Key("a/b"))
+    assert (sidecars(root), temporary(root), list(root.iterdir())) == ([], [], [])
+
+
+def test_symbolic_links_lead_nowhere(store, root, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.png").write_bytes(PNG)
+    (root / "file.png").symlink_to(outside / "secret.png")
+    (root / "folder").symlink_to(outside)
+    (root / "real").mkdir()
+    (root / "real" / "up").symlink_to("../..")
+    for name in ("file.png", "folder/secret.png", "real/up/outside/secret.png"):
+        with pytest.raises(NoSuchKey):
+            store.stat(Key(name))
+        with pytest.raises(NoSuchKey), store.open(Key(name)):
+            pass
+    assert list(store.list()) == list(store.list("folder/")) == []
+    for name in ("folder/new.png", "folder/secret.png", "real/up/new.png"):
+        with pytest.raises(Fault) as caught:
+            put(store, name, b"x")
+        assert caught.value.status == 409
+        store.delete(Key(name))
+    put(store, "file.png", b"mine")  # takes the link's place
+    assert get(store, "file.png") == b"mine"
+    assert [(path.name, path.read_bytes()) for path in outside.iterdir()] == [("secret.png", PNG)]
+
+
+def test_pipes_and_sockets_are_no_objects_and_hold_nobody(store, root):
+    os.mkfifo(root / "pipe")
+    with pytest.raises(NoSuchKey):
+        store.stat(Key("pipe"))
+    assert list(store.list()) == []
+
+
+def test_what_a_dead_writer_left_is_reclaimed_and_what_a_living_one_writes_is_not(store, root):
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            FolderStore(root)  # another process starts
+            assert len(temporary(root)) == 1
+            return super().read(size)
+
+    store.put(Key("a"), Slow(b"abc"), 3, "image/png")
+    assert get(store, "a") == b"abc"
+    (root.with_name(root.name + ".tmp") / "dead").write_bytes(b"half")
+    FolderStore(root)
+    assert temporary(root) == []
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3, 0.5])
+def test_after_a_kill_every_object_is_whole_and_every_promised_one_is_there(root, seconds):
+    with subprocess.Popen([sys.executable, STORM, root], stdout=subprocess.PIPE, text=True) as storm:
+        assert storm.stdout is not None
+        assert storm.stdout.readline() == "ready\n"
+        time.sleep(seconds)
+        storm.kill()
+        promised = dict(line.split() for line in storm.stdout)
+    assert promised
+    store = FolderStore(root)
+    seen = {}
+    for stat in store.list():
+        content = get(store, stat.key)
+        assert len(set(content)) == 1, "half of one version and half of another"
+        assert len(content) == stat.size == 200_000
+        assert stat.meta["number"] == str(content[0]), "the metadata of another version"
+        seen[stat.key] = content[0]
+    assert all(seen[key] >= int(number) for key, number in promised.items())
+    assert temporary(root) == []
+    assert len(sidecars(root)) == len(seen)
+
+
+def open_descriptors() -> list[int]:
+    return [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small tmpfs: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_a_full_disk_is_StoreFull_and_old_objects_stay_readable(small_disk):
+    store = FolderStore(small_disk / "objects")
+    put(store, "old", b"old" * 1000)
+    for name in ("new", "old"):
+        with pytest.raises(StoreFull):
+            put(store, name, bytes(2_000_000))
+    assert get(store, "old") == b"old" * 1000
+    assert temporary(small_disk / "objects") == []
+    put(store, "new", bytes(500_000))
+    assert store.stat(Key("new")).size == 500_000
+
+
+def test_a_read_only_disk_serves_and_refuses_to_store(small_disk):
+    root = small_disk / "objects"
+    put(FolderStore(root), "old", PNG)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    store = FolderStore(root)
+    assert get(store, "old") == PNG
+    with pytest.raises(StoreUnavailable):
+        put(store, "new", PNG)
+    with pytest.raises(StoreUnavailable):
+        store.delete(Key("old"))
+
+
+def test_a_limit_on_file_sizes_is_StoreFull(store, root):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(StoreFull):
+            put(store, "large", bytes(200_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (list(store.list()), temporary(root), sidecars(root)) == ([], [], [])
+
+
+def test_without_file_descriptors_the_store_is_unavailable_and_heals(store, root):
+    put(store, "a", PNG)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(open_descriptors()) + 1, before[1]))
+    hoard: list[int] = []
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            hoard.extend(iter(lambda: os.dup(0), None))
+        for act in (lambda: store.stat(Key("a")), lambda: put(store, "b", PNG), lambda: store.delete(Key("a"))):
+            with pytest.raises(StoreUnavailable):
+                act()
+    finally:
+        for descriptor in hoard:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert get(store, "a") == PNG
+    assert temporary(root) == []
+
+
+def test_a_store_whose_folder_is_gone_is_unavailable_not_empty(store, root):
+    shutil.rmtree(root)
+    for act in (lambda: store.stat(Key("a")), lambda: put(store, "a", PNG), store.check, lambda: list(store.list())):
+        with pytest.raises(StoreUnavailable):
+            act()
+
+
+def test_no_descriptor_is_left_open(store):
+    put(store, "a/b/c", PNG)
+    before = len(open_descriptors())
+    for _ in range(20):
+        get(store, "a/b/c")
+        store.stat(Key("a/b/c"))
+        list(store.list())
+        put(store, "a/b/c", PNG)
+        store.delete(Key("a/b/c"))
+        put(store, "a/b/c", PNG)
+        for name in ("a", "a/b/c/d", "x/y"):
+            with pytest.raises(NoSuchKey):
+                store.stat(Key(name))
+    assert len(open_descriptors()) == before
