@@ -2,13 +2,13 @@
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from app.core.faults import InvalidArgument, MissingArgument
+from app.core.faults import InvalidArgument, MissingArgument, NoSuchStyle
 from app.core.spec import REGISTRY, Mark, Operation, Param
 
-DEFAULTS, END = "_", "-"
+DEFAULTS, END, STYLE = "_", "-", "style"
 MAX_STEPS = 20
 
 
@@ -49,6 +49,7 @@ class Plan:
     """What is to be done to a picture, in order. Equal plans have equal texts, whatever grammar they came in."""
 
     steps: tuple[Step, ...] = ()
+    styled: bool = field(default=False, compare=False)  # whether all of it is one style
 
     @property
     def text(self) -> str:
@@ -75,20 +76,37 @@ class Plan:
         return next((step for step in reversed(self.steps) if step.operation.name == name), None)
 
     def __add__(self, later: "Plan") -> "Plan":
-        return _checked(self.steps + later.steps)
+        if not self.steps or not later.steps:
+            return self if self.steps else later
+        return Plan(_checked(self.steps + later.steps))
 
 
-def parse_path(path: str) -> tuple[Plan, str]:
-    """`rotate/10/resize/w_200/a/lena.png` -> (Plan, "a/lena.png").
+FindStyle = Callable[[str], Plan]  # the plan of a name; raises NoSuchStyle
+
+
+def no_styles(name: str) -> Plan:
+    """The FindStyle of who has none."""
+    raise NoSuchStyle(f"no style is called {name[:80]!r}", parameter=STYLE)
+
+
+def parse_path(path: str, find_style: FindStyle = no_styles) -> tuple[Plan, str]:
+    """`rotate/10/resize/w_200/a/lena.png` -> (Plan, "a/lena.png"); `style/<name>` stands for the steps of that style.
 
     Takes the path below the mount, percent-decoded once. The rest after the steps is the key, unchecked (Key.parse is
     the caller's next call), and may be empty. Raises InvalidArgument or MissingArgument, naming the operation and the
-    parameter.
+    parameter, and what `find_style` raises.
     """
     segments = path.removeprefix("/").split("/")
-    steps = []
+    plan = Plan()
     position = 0
-    while position < len(segments) and (operation := REGISTRY.get(segments[position])):
+    while position < len(segments):
+        if segments[position] == STYLE and position + 1 < len(segments):
+            plan += find_style(segments[position + 1])
+            position += 2
+            continue
+        operation = REGISTRY.get(segments[position])
+        if operation is None:
+            break
         position += 1
         arguments: list[str] = []
         if operation.params:
@@ -101,21 +119,21 @@ def parse_path(path: str) -> tuple[Plan, str]:
             if segments[position] != DEFAULTS:
                 arguments = segments[position].split(",")
             position += 1
-        steps.append(parse_step(operation, arguments))
+        plan += Plan((parse_step(operation, arguments),))
     if position < len(segments) and segments[position] == END:
         position += 1
-    return _checked(tuple(steps)), "/".join(segments[position:])
+    return Plan(_checked(plan.steps), plan.styled), "/".join(segments[position:])
 
 
-def parse_oss(text: str, style: Callable[[str], Plan] | None = None) -> Plan:
-    """`image/resize,w_200/rotate,90` or `style/<name>` -> Plan; `style` finds the plan of a name.
+def parse_oss(text: str, find_style: FindStyle = no_styles) -> Plan:
+    """`image/resize,w_200/rotate,90` or `style/<name>` -> Plan.
 
-    https://help.aliyun.com/zh/oss/user-guide/overview-17. Raises InvalidArgument or MissingArgument, and what `style`
-    raises.
+    https://help.aliyun.com/zh/oss/user-guide/overview-17. Raises InvalidArgument or MissingArgument, and what
+    `find_style` raises.
     """
     head, _, rest = text.partition("/")
-    if head == "style" and rest and style is not None:
-        return style(rest)
+    if head == STYLE and rest:
+        return find_style(rest)
     if head != "image" or not rest:
         raise InvalidArgument(
             f"x-oss-process {text[:80]!r} is neither a chain of actions nor a style",
@@ -133,7 +151,7 @@ def parse_oss(text: str, style: Callable[[str], Plan] | None = None) -> Plan:
                 expected="one of " + ", ".join(REGISTRY.names()),
             )
         steps.append(parse_step(operation, arguments))
-    return _checked(tuple(steps))
+    return Plan(_checked(tuple(steps)))
 
 
 def parse_step(operation: Operation, arguments: Iterable[str]) -> Step:
@@ -197,7 +215,7 @@ def _unknown(operation: Operation, key: str) -> InvalidArgument:
     )
 
 
-def _checked(steps: tuple[Step, ...]) -> Plan:
+def _checked(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     if len(steps) > MAX_STEPS:
         raise InvalidArgument(
             f"the plan has {len(steps)} steps", parameter="plan", expected=f"at most {MAX_STEPS} steps"
@@ -207,4 +225,4 @@ def _checked(steps: tuple[Step, ...]) -> Plan:
             raise InvalidArgument(
                 f"{step.operation.name} ends a plan", parameter=step.operation.name, expected="it as the last step"
             )
-    return Plan(steps)
+    return steps
