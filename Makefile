@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run test test-hard lint install clean
+.PHONY: help run test test-hard lint install clean miniprogram-wechat
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -31,6 +31,9 @@ test: lint  ## lint and every test but the long ones
 
 test-hard: $(STAMP)  ## every test, the long ones too
 	$(BIN)/python -m pytest
+
+miniprogram-wechat:  ## the mini-program for WeChat, in dist/miniprogram-wechat
+	@$(PYTHON) wechat/convert.py dist/miniprogram-wechat
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

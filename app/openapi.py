@@ -28,8 +28,8 @@ PROCESS = {
 def operations_document() -> dict[str, Any]:
     """Every registered operation, in the order of its declaration, as plain JSON.
 
-    A default is given as the value that `schema` describes (0 or 1 for a flag, the words themselves for a text); null
-    where there is none.
+    `bare` tells that the canonical text has this argument without its key (rotate/10). A default is given as the value
+    that `schema` describes (0 or 1 for a flag, the words themselves for a text); null where there is none.
     """
     return {"operations": [_operation(operation) for operation in REGISTRY]}
 
@@ -77,14 +77,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "reports": operation.reports,
         "example": operation.example,
         "one_of": list(operation.one_of),
-        "parameters": [_parameter(param) for param in operation.params],
+        "parameters": [_parameter(param, index) for index, param in enumerate(operation.params)],
     }
 
 
-def _parameter(param: Param) -> dict[str, Any]:
+def _parameter(param: Param, index: int) -> dict[str, Any]:
     return {
         "name": param.name,
         "key": param.key,
+        "bare": index == 0 and param.kind.key is None,
         "required": param.required,
         "default": None if param.required else _plain(param.default),
         "schema": param.kind.schema(),
