@@ -1,12 +1,10 @@
 """HTTP at the edge: requests in; pictures, receipts and problem documents out."""
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 import structlog
@@ -14,12 +12,12 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
+from app.address import path_below, signed_target
 from app.core.faults import (
     BadRequest,
     EntityTooLarge,
     Fault,
     InternalError,
-    InvalidArgument,
     MethodNotAllowed,
     RangeNotSatisfiable,
 )
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
 VERSION = version("imgfn")
 EXPOSED = "ETag, X-Request-Id, X-Imgfn-Result, X-Imgfn-Note, X-Imgfn-Version, Server-Timing, Content-Length"
 
-# Function Compute's URL of a function, and the same prefix typed against our own server.
-PROXY_PREFIX = re.compile(r"/2016-08-15/proxy/[^/]+/[^/]+(?=/|$)")
-
 log = structlog.get_logger()
 
 
@@ -48,6 +43,12 @@ class Exchange:
         self.settings = settings
         self.path = path_below(environ, mount, settings.max_url_bytes)
         self.facts: dict[str, Any] = {}
+        self._mount = mount
+
+    @property
+    def target(self) -> str:
+        """What a signature of this request covers."""
+        return signed_target(self.request.environ, self._mount, self.path)
 
 
 def serve(
@@ -93,34 +94,6 @@ def serve(
     return response(environ, start_response)
 
 
-def path_below(environ: "WSGIEnvironment", mount: str, max_url_bytes: int) -> str:
-    """The decoded path under `mount`, without its leading slash, whoever calls us.
-
-    Function Compute 2.0 hands the raw URI over in `fc.request_uri` (its PATH_INFO may be real Unicode, against
-    PEP 3333); a dispatcher may have moved the mount to SCRIPT_NAME or not. Raises InvalidArgument where the path is not
-    UTF-8, BadRequest where the URL is too long.
-    """
-    raw = environ.get("fc.request_uri")
-    if raw is not None:
-        path = _utf8(unquote(raw.partition("?")[0], encoding="latin-1"))
-    else:
-        path = _utf8(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
-    if len(path.encode(errors="replace")) + len(environ.get("QUERY_STRING", "")) > max_url_bytes:
-        raise BadRequest("the URL is too long", expected=f"at most {max_url_bytes} bytes of path and query")
-    proxied = PROXY_PREFIX.match(path)
-    below = path[proxied.end() :] if proxied else re.sub(rf"^{mount}(?=/|$)", "", path)
-    return below.removeprefix("/")
-
-
-def _utf8(path: str) -> str:
-    try:
-        return path.encode("latin-1").decode()
-    except UnicodeEncodeError:
-        return path  # real Unicode already
-    except UnicodeDecodeError as error:
-        raise InvalidArgument("the path is not UTF-8", parameter="path", expected="percent-encoded UTF-8") from error
-
-
 def problem(fault: Fault, request: Request, request_id: str) -> Response:
     """RFC 9457; XML in OSS's shape where Accept prefers it."""
     told = {"type": f"urn:imgfn:{fault.code}", **fault.facts(), "request_id": request_id}
@@ -138,7 +111,7 @@ def problem(fault: Fault, request: Request, request_id: str) -> Response:
     return response
 
 
-def not_modified(wanted: Wanted, request: Request, settings: "Settings") -> Response | None:
+def not_modified(wanted: Wanted, request: Request, max_age: int) -> Response | None:
     """304 where the caller has this version already (RFC 9110, 13.1), else None."""
     if request.headers.get("If-None-Match") is not None:
         fresh = request.if_none_match.contains_weak(wanted.etag)
@@ -148,7 +121,7 @@ def not_modified(wanted: Wanted, request: Request, settings: "Settings") -> Resp
     if not fresh:
         return None
     response = Response(status=304)
-    _add_validators(response, wanted, settings)
+    _add_validators(response, wanted, max_age)
     return response
 
 
@@ -172,7 +145,7 @@ def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
     return choose
 
 
-def picture(produced: Produced, wanted: Wanted, settings: "Settings") -> Response:
+def picture(produced: Produced, wanted: Wanted, max_age: int) -> Response:
     """The answer with a picture or a report in it."""
     response = Response(produced.chunks, content_type=produced.content_type, direct_passthrough=True)
     headers = response.headers
@@ -192,7 +165,7 @@ def picture(produced: Produced, wanted: Wanted, settings: "Settings") -> Respons
         headers["X-Imgfn-Note"] = "; ".join(produced.notes)
     timings = ", ".join(f"{name};dur={value:.1f}" for name, value in produced.milliseconds.items())
     headers["Server-Timing"] = timings
-    _add_validators(response, wanted, settings)
+    _add_validators(response, wanted, max_age)
     return response
 
 
@@ -203,11 +176,11 @@ def receipt(body: Any, status: int) -> Response:
     return response
 
 
-def _add_validators(response: Response, wanted: Wanted, settings: "Settings") -> None:
+def _add_validators(response: Response, wanted: Wanted, max_age: int) -> None:
     headers = response.headers
     headers["ETag"] = f'"{wanted.etag}"'
     headers["Last-Modified"] = http_date(wanted.source.modified)
-    headers["Cache-Control"] = f"public, max-age={settings.cache_seconds}"
+    headers["Cache-Control"] = f"public, max-age={max_age}"
     if wanted.varies:
         headers["Vary"] = "Accept"
 
@@ -229,12 +202,12 @@ def _finish(response: Response, request: Request, request_id: str, settings: "Ca
     headers["X-Request-Id"] = request_id
     headers["X-Imgfn-Version"] = VERSION
     headers["X-Content-Type-Options"] = "nosniff"
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return
     allowed = settings().cors_origins
-    if "*" in allowed or origin in allowed:
-        headers["Access-Control-Allow-Origin"] = "*" if "*" in allowed else origin
+    if "*" in allowed:
+        headers["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone
+    elif allowed:
+        headers.add("Vary", "Origin")
+        if (origin := request.headers.get("Origin")) in allowed:
+            headers["Access-Control-Allow-Origin"] = origin
+    if "Access-Control-Allow-Origin" in headers:
         headers["Access-Control-Expose-Headers"] = EXPOSED
-        if "*" not in allowed:
-            headers.add("Vary", "Origin")

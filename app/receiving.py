@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import IO, Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
@@ -77,6 +78,18 @@ def receive_parts(
     if not incoming:
         raise MissingArgument("no part of the body is a file", parameter="file", expected='-F "name.png=@file.png"')
     return incoming
+
+
+def receive_one(request: Request, stack: ExitStack, key: Key | None, *, max_bytes: int, max_parts: int) -> Incoming:
+    """The one file of a request whose URL names it: a raw body, or a form with one file in it (mini-programs and
+    browsers' forms can send nothing else). Raises as `receive_parts` and `receive_body` do.
+    """
+    if request.mimetype != "multipart/form-data":
+        return receive_body(request, stack, key, max_bytes=max_bytes)
+    files = receive_parts(request, stack, max_bytes=max_bytes, max_parts=max_parts, by_content=True)
+    if len(files) > 1:
+        raise InvalidArgument(f"{len(files)} files for one key", parameter="file", expected="one")
+    return replace(files[0], key=key)
 
 
 def receive_body(request: Request, stack: ExitStack, key: Key | None, *, max_bytes: int) -> Incoming:

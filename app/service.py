@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import structlog
 
-from app.core.faults import Fault, ImageTooLarge, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
+from app.core.faults import AccessDenied, Fault, ImageTooLarge, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
 from app.core.key import Key
 from app.core.plan import Plan
 from app.core.spec import Mark
@@ -21,6 +21,7 @@ from app.core.store import Opened, Stat, Store
 from app.flights import Flights
 from app.imaging.render import Rendered
 from app.negotiation import Quality, settle_format
+from app.rates import PlanRate
 from app.rendering import Renderer
 
 RECIPE = "1"  # another one when the same plan starts to give other pixels
@@ -93,6 +94,7 @@ class Service:
     results: Store
     renderer: Renderer
     flights: Flights[Produced]
+    plan_rate: PlanRate
     auto_formats: Sequence[str]
     max_source_bytes: int
     keep_results: bool
@@ -111,8 +113,11 @@ class Service:
         parts = [RECIPE, source.etag, settled.text, *(stat.etag for stat in marks.values())]
         return Wanted(settled, source, marks, hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40], varies)
 
-    def produce(self, wanted: Wanted, choose: Choose | None = None) -> Produced:
-        """The stored original, the kept result, or a new one. Of what is stored `choose` may want a part only."""
+    def produce(self, wanted: Wanted, choose: Choose | None = None, *, unbounded: bool = False) -> Produced:
+        """The stored original, the kept result, or a new one. Of what is stored `choose` may want a part only.
+
+        A new result counts against its source's rate unless `unbounded`; raises TooManyPlans where that is used up.
+        """
         if not wanted.plan.steps:
             return _read(self.sources, wanted.source.key, choose)
         try:
@@ -121,17 +126,23 @@ class Service:
         except NoSuchKey:
             pass
         return self.flights.join(
-            wanted.etag, lambda: self._find(wanted), lambda: self._make(wanted), lambda made: self._keep(wanted, made)
+            wanted.etag,
+            lambda: self._find(wanted),
+            lambda: self._make(wanted, unbounded),
+            lambda made: self._keep(wanted, made),
         )
 
-    def receive(self, files: Sequence[Incoming], *, overwrite: bool) -> list[Received]:
+    def receive(self, files: Sequence[Incoming], *, overwrite: bool, only_type: str | None = None) -> list[Received]:
         """Check every file, then store them; one that is refused stores none.
 
-        Raises UnsupportedMediaType, BadImage, ImageTooLarge, and ObjectAlreadyExists where other bytes have the name.
+        Raises UnsupportedMediaType, BadImage, ImageTooLarge, AccessDenied for another media type than `only_type`, and
+        ObjectAlreadyExists where other bytes have the name.
         """
         checked = []
         for file in files:
             header = self.renderer.inspect(file.body, file.size)
+            if only_type not in (None, header.format.content_type):
+                raise AccessDenied(f"this is {header.format.content_type}", parameter="type", expected=only_type)
             key = file.key or Key(f"{file.sha256}.{header.format.name}")
             checked.append((file, header, key, self._same_bytes(key, file, overwrite=overwrite)))
         received: list[Received] = []
@@ -187,7 +198,9 @@ class Service:
             return None
         return Produced((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
 
-    def _make(self, wanted: Wanted) -> Produced:
+    def _make(self, wanted: Wanted, unbounded: bool) -> Produced:
+        if not unbounded:
+            self.plan_rate.spend(wanted.source.key)
         began = time.perf_counter()
         with ExitStack() as stack:
             marks = {mark: self._fetch(stat, stack).read() for mark, stat in wanted.marks.items()}

@@ -9,6 +9,7 @@ from app.core.runtime import private_folder
 from app.core.store import Store
 from app.flights import Flights
 from app.imaging.limits import Limits
+from app.rates import PlanRate
 from app.rendering import InlineRenderer, ProcessRenderer, Renderer
 from app.service import Service
 from app.stores.credentials import Keys, KeySource, read_context, read_environment
@@ -58,6 +59,7 @@ def build_service(chosen: "Settings") -> Service:
             # Function Compute freezes an instance between requests, and a write with it.
             background="FC_FUNCTION_NAME" not in os.environ,
         ),
+        plan_rate=PlanRate(chosen.new_results_per_source),
         auto_formats=chosen.auto_formats,
         max_source_bytes=chosen.max_source_bytes,
         keep_results=chosen.keep_results,

@@ -8,11 +8,11 @@ from urllib.parse import quote
 from werkzeug.wrappers import Request, Response
 
 from app import wiring
-from app.access import require_token
+from app.access import grant_upload, require_admin
 from app.core.faults import InvalidArgument
 from app.core.key import Key
 from app.http import Exchange, receipt, serve
-from app.receiving import receive_body, receive_parts
+from app.receiving import receive_one, receive_parts
 from app.service import Received
 
 if TYPE_CHECKING:
@@ -35,22 +35,16 @@ def answer(exchange: Exchange) -> Response:
     if exchange.request.method == "DELETE":
         return delete(exchange)
     settings = exchange.settings
-    if settings.upload_token is not None:
-        require_token(exchange.request, [settings.upload_token, settings.admin_token], "upload")
+    grant = grant_upload(exchange)
     by_content = names_by_content(exchange.request)
+    limits = {"max_bytes": grant.max_bytes, "max_parts": settings.max_upload_parts}
     with ExitStack() as stack:
         if exchange.request.method == "PUT" or exchange.path:
             key = None if by_content else Key.parse(exchange.path)
-            files = [receive_body(exchange.request, stack, key, max_bytes=settings.max_upload_bytes)]
+            files = [receive_one(exchange.request, stack, key, **limits)]
         else:
-            files = receive_parts(
-                exchange.request,
-                stack,
-                max_bytes=settings.max_upload_bytes,
-                max_parts=settings.max_upload_parts,
-                by_content=by_content,
-            )
-        received = wiring.service().receive(files, overwrite=settings.allow_overwrite)
+            files = receive_parts(exchange.request, stack, by_content=by_content, **limits)
+        received = wiring.service().receive(files, overwrite=grant.overwrite, only_type=grant.content_type)
     exchange.facts["key"] = ",".join(file.stat.key for file in received)
     told = [describe(file, settings.public_url) for file in received]
     return receipt({"files": told}, 201 if any(file.created for file in received) else 200)
@@ -58,7 +52,7 @@ def answer(exchange: Exchange) -> Response:
 
 def delete(exchange: Exchange) -> Response:
     """204 when the source and all its results are gone."""
-    require_token(exchange.request, [exchange.settings.admin_token], "delete")
+    require_admin(exchange, "delete")
     key = Key.parse(exchange.path)
     exchange.facts["key"] = key
     wiring.service().delete(key)
