@@ -1,0 +1,1 @@
+"""The benchmark: our renders and our server against libvips, Pillow and the peers, in one run and in turn."""

@@ -1,0 +1,51 @@
+"""`python -m bench`: measure, and write bench/out/."""
+
+import argparse
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyvips
+
+from bench import goals, inprocess, peers, report
+from bench.photos import Sources
+
+OUT = Path(__file__).parent / "out"
+PARTS = ("inprocess",)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", help="what to measure; all when none is named")
+    parser.add_argument("--images", type=Path, help="a folder of at least 24 photographs (*.jpg)")
+    parser.add_argument("--no-peers", action="store_true", help="install and measure no other server")
+    asked = parser.parse_args()
+    parts = asked.parts or PARTS
+    sources = Sources(asked.images)
+    run: dict[str, Any] = {"machine": machine(), "sources": len(sources.photographs)}
+    run["peers"] = {} if asked.no_peers else peers.install()
+    if "inprocess" in parts:
+        run["inprocess"] = inprocess.measure(sources)
+    report.write(OUT, run, goals.judge(run))
+    print((OUT / "bench.md").read_text())
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on."""
+    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return {
+        "cpu": model.partition(":")[2].strip(),
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+        "pillow": version("pillow"),
+        "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
+        "commit": commit.stdout.strip(),
+    }
+
+
+if __name__ == "__main__":
+    main()
