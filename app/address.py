@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 PROXY_PREFIX = re.compile(r"/2016-08-15/proxy/[^/]+/[^/]+(?=/|$)")
 
 
+def conform(environ: "WSGIEnvironment") -> "WSGIEnvironment":
+    """PATH_INFO as PEP 3333 wants it; Function Compute 2.0 gives real Unicode, on which Werkzeug would break."""
+    path = environ.get("PATH_INFO", "")
+    if path.isascii() or all(character <= "\xff" for character in path):
+        return environ
+    return {**environ, "PATH_INFO": path.encode(errors="replace").decode("latin-1")}
+
+
 def path_below(environ: "WSGIEnvironment", mount: str, max_url_bytes: int) -> str:
     """The decoded path under `mount`, without its leading slash.
 
-    Function Compute 2.0 hands the raw URI over in `fc.request_uri` (its PATH_INFO may be real Unicode, against
-    PEP 3333); a dispatcher may have moved the mount to SCRIPT_NAME or not. Raises InvalidArgument where the path is not
-    UTF-8, BadRequest where the URL is too long.
+    Function Compute 2.0 hands the raw URI over in `fc.request_uri`; a dispatcher may have moved the mount to
+    SCRIPT_NAME or not. Raises InvalidArgument where the path is not UTF-8, BadRequest where the URL is too long.
     """
     raw = environ.get("fc.request_uri")
     if raw is not None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -80,7 +81,8 @@ class Flights(Generic[T]):
         if land is None or not self._room.acquire(blocking=False):
             finish()
             return
-        self._landings.submit(finish).add_done_callback(lambda _: self._room.release())
+        # In a copy of the context: what the landing logs carries the id of the request that made the result.
+        self._landings.submit(copy_context().run, finish).add_done_callback(lambda _: self._room.release())
 
     def _forget(self, name: str) -> None:
         with self._mutex:

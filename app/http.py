@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import structlog
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
-from app.address import path_below, signed_target
+from app.address import conform, path_below, signed_target
 from app.core.faults import (
     BadRequest,
     EntityTooLarge,
     Fault,
     InternalError,
     MethodNotAllowed,
+    NotFound,
     RangeNotSatisfiable,
 )
 from app.service import Choose, Part, Produced, Wanted
@@ -62,6 +63,7 @@ def serve(
 ) -> Iterable[bytes]:
     """Run one request to its end: a Fault becomes a problem document, anything else is a bug of ours and a 500."""
     began = time.perf_counter()
+    environ = conform(environ)
     request = Request(environ)
     request_id = choose_request_id(request.headers.get("X-Request-Id"))
     structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -78,18 +80,15 @@ def serve(
             response = answer(exchange)
     except Fault as fault:
         response = problem(fault, request, request_id)
-    except RequestEntityTooLarge as error:
-        response = problem(EntityTooLarge(str(error.description)), request, request_id)
     except HTTPException as error:
-        response = problem(BadRequest(str(error.description)), request, request_id)
+        response = problem(_fault_from(error, request), request, request_id)
     except Exception:
         log.exception("bug")
         response = problem(InternalError(), request, request_id)
     _finish(response, request, request_id, settings)
-    line = {"function": mount.strip("/"), "method": request.method, "status": response.status_code, **facts}
-    line["bytes"] = response.content_length or 0
-    line["ms"] = round((time.perf_counter() - began) * 1000, 2)
-    observe_request(line)
+    sent_bytes = 0 if request.method == "HEAD" else response.content_length or 0
+    line = {"function": mount.strip("/") or "web", "method": request.method, "status": response.status_code, **facts}
+    observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
     structlog.contextvars.unbind_contextvars("request_id")
     return response(environ, start_response)
 
@@ -109,6 +108,15 @@ def problem(fault: Fault, request: Request, request_id: str) -> Response:
     response = Response(body, fault.status, fault.headers, content_type=chosen)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _fault_from(error: HTTPException, request: Request) -> Fault:
+    """What Werkzeug and Flask refuse, as one of our faults."""
+    if error.code == 404:
+        return NotFound(f"nothing is at {request.path[:80]!r}")
+    kinds: dict[int | None, type[Fault]] = {405: MethodNotAllowed, 413: EntityTooLarge}
+    allow = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return kinds.get(error.code, BadRequest)(str(error.description), expected=allow.get("Allow"), headers=allow)
 
 
 def not_modified(wanted: Wanted, request: Request, max_age: int) -> Response | None:
@@ -202,6 +210,8 @@ def _finish(response: Response, request: Request, request_id: str, settings: "Ca
     headers["X-Request-Id"] = request_id
     headers["X-Imgfn-Version"] = VERSION
     headers["X-Content-Type-Options"] = "nosniff"
+    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    headers.setdefault("Referrer-Policy", "no-referrer")
     allowed = settings().cors_origins
     if "*" in allowed:
         headers["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone

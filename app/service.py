@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-import structlog
-
 from app.core.faults import AccessDenied, Fault, ImageTooLarge, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
 from app.core.key import Key
 from app.core.plan import Plan
@@ -23,6 +21,7 @@ from app.imaging.render import Rendered
 from app.negotiation import Quality, settle_format
 from app.rates import PlanRate
 from app.rendering import Renderer
+from app.telemetry import observe_mishap, observe_render
 
 RECIPE = "1"  # another one when the same plan starts to give other pixels
 SPOOL_BYTES = 1024 * 1024  # bodies larger than this lie on disk, not in memory
@@ -30,8 +29,6 @@ CHUNK_BYTES = 256 * 1024
 
 Part = tuple[int, int]  # first byte, number of bytes
 Choose = Callable[[int], Part]  # size of the whole -> which part of it is wanted
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -206,7 +203,8 @@ class Service:
             marks = {mark: self._fetch(stat, stack).read() for mark, stat in wanted.marks.items()}
             source = self._fetch(wanted.source, stack)
             fetched = time.perf_counter()
-            rendered = self.renderer.render(source, wanted.source.size, wanted.plan, marks)
+            with observe_render():
+                rendered = self.renderer.render(source, wanted.source.size, wanted.plan, marks)
         return _produced(rendered, {"fetch": (fetched - began) * 1000, **rendered.milliseconds})
 
     def _fetch(self, stat: Stat, stack: ExitStack) -> BinaryIO:
@@ -235,7 +233,7 @@ class Service:
         try:
             self.results.put(wanted.key, io.BytesIO(body), len(body), made.content_type, meta)
         except Fault as fault:
-            log.warning("result_not_kept", key=wanted.key, code=fault.code, detail=fault.detail)
+            observe_mishap("result_not_kept", key=wanted.key, code=fault.code, detail=fault.detail)
 
 
 def _produced(rendered: Rendered, milliseconds: Mapping[str, float]) -> Produced:

@@ -1,15 +1,41 @@
-"""What is said of requests: one log line each, and the metrics."""
+"""What is said of requests: one log line each, and what the metrics count."""
 
 import logging
 import re
 import secrets
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import structlog
 
+# Environment variables by which a server tells its workers where to count, before any of them imports app.metrics.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name
+METRICS_SEAT = "IMGFN_SEAT"
+
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+log = structlog.get_logger()
+
+
+class Meter(Protocol):
+    """What counts: app.metrics."""
+
+    def count_request(self, line: Mapping[str, Any]) -> None:
+        """Count what the log line of a request says."""
+        ...
+
+    def count_mishap(self, event: str) -> None:
+        """Count one that has this name in the log."""
+        ...
+
+    def count_renders(self, more: int) -> None:
+        """That many more renders are under way, or fewer."""
+        ...
+
+
+_meter: Meter | None = None
 
 
 def choose_request_id(offered: str | None) -> str:
@@ -19,24 +45,70 @@ def choose_request_id(offered: str | None) -> str:
 
 def configure_logging(level: str) -> None:
     """JSON lines on stdout; for people where stdout is a terminal. Every line of a request carries its id."""
-    processors: list[Any] = [
+    structlog.configure(
+        processors=[*_gather(), *_render()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(),
+    )
+
+
+def capture_logging(level: str, *names: str) -> None:
+    """Have the lines of libraries, and of these loggers that keep to themselves, come out as ours do."""
+    handler = logging.StreamHandler(sys.stdout)
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_gather(), processors=[remove_meta, *_render()])
+    )
+    for name in ("", *names):
+        logging.getLogger(name).handlers = [handler]
+    # What libraries do is their business: urllib3 would tell of each connection.
+    logging.getLogger().setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+
+
+def _gather() -> list[Any]:
+    return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+
+
+def _render() -> list[Any]:
     if sys.stdout.isatty():
-        processors.append(structlog.dev.ConsoleRenderer())
-    else:
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    structlog.configure(
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
+        # The default shows the values of local variables where `rich` is installed, secrets among them.
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def count_with(meter: Meter) -> None:
+    """Count from now on. A cloud function that nobody scrapes does without, and starts faster."""
+    global _meter
+    _meter = meter
 
 
 def observe_request(line: Mapping[str, Any]) -> None:
-    """Write the one line of a request."""
-    structlog.get_logger().info("request", **line)
+    """Write and count the one line of a request."""
+    log.info("request", **line)
+    if _meter is not None:
+        _meter.count_request(line)
+
+
+def observe_mishap(event: str, **facts: Any) -> None:
+    """Warn of something that the answer does not show, and count it: a result not kept, a renderer that died."""
+    log.warning(event, **facts)
+    if _meter is not None:
+        _meter.count_mishap(event)
+
+
+@contextmanager
+def observe_render() -> Iterator[None]:
+    """Count a render as under way, from asking for it to its answer: what is more than the renderers waits."""
+    if _meter is None:
+        yield
+        return
+    _meter.count_renders(+1)
+    try:
+        yield
+    finally:
+        _meter.count_renders(-1)

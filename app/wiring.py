@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import app.ops  # noqa: F401  fills the registry
+from app.cloud import newest_keys, remember_context
 from app.core.runtime import private_folder
 from app.core.store import Store
 from app.flights import Flights
@@ -12,7 +13,7 @@ from app.imaging.limits import Limits
 from app.rates import PlanRate
 from app.rendering import InlineRenderer, ProcessRenderer, Renderer
 from app.service import Service
-from app.stores.credentials import Keys, KeySource, read_context, read_environment
+from app.stores.credentials import Keys, KeySource
 from app.stores.remembered import Remembered
 from app.telemetry import configure_logging
 
@@ -38,12 +39,8 @@ def service() -> Service:
 
 def open_service(context: Any) -> Service:
     """Make the Service ahead of the first request; `context` is Function Compute's, for its credentials."""
-    global _context
-    _context = context
+    remember_context(context)
     return service()
-
-
-_context: Any = None
 
 
 def build_service(chosen: "Settings") -> Service:
@@ -97,7 +94,7 @@ def build_store(chosen: "Settings", room: str) -> Store:
 
 
 def build_keys(chosen: "Settings") -> KeySource:
-    """Where the keys to S3 come from: the settings, else Function Compute's context, else its environment."""
+    """Where the keys to S3 come from: the settings, else what Function Compute gave us last."""
     if chosen.s3_access_key and chosen.s3_secret_key:
         token = chosen.s3_session_token
         keys = Keys(
@@ -106,7 +103,7 @@ def build_keys(chosen: "Settings") -> KeySource:
             token.get_secret_value() if token else None,
         )
         return lambda: keys
-    return lambda: read_context(_context) or read_environment()
+    return newest_keys
 
 
 def build_renderer(chosen: "Settings") -> Renderer:

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from app import wiring
 from app.access import admit
+from app.cloud import remember_request
 from app.core.faults import NoSuchKey
 from app.core.key import Key
 from app.core.plan import Plan, parse_oss, parse_path, suggestion
@@ -25,6 +26,7 @@ def initializer(context: Any) -> None:
 
 def handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """The one entry: gunicorn, the Flask app and Function Compute all call it."""
+    remember_request(environ)
     return serve(answer, environ, start_response, mount="/proc", methods=("GET", "HEAD"), settings=wiring.settings)
 
 
@@ -37,6 +39,7 @@ def answer(exchange: Exchange) -> Response:
     max_age = cache_seconds(exchange.settings.cache_seconds, until)
     unchanged = not_modified(wanted, exchange.request, max_age)
     if unchanged is not None:
+        exchange.facts["result"] = "unchanged"
         return unchanged
     part = chosen_part(exchange.request, wanted)
     produced = wiring.service().produce(wanted, part, unbounded=until is not None)

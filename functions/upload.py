@@ -9,6 +9,7 @@ from werkzeug.wrappers import Request, Response
 
 from app import wiring
 from app.access import grant_upload, require_admin
+from app.cloud import remember_request
 from app.core.faults import InvalidArgument
 from app.core.key import Key
 from app.http import Exchange, receipt, serve
@@ -26,6 +27,7 @@ def initializer(context: Any) -> None:
 
 def handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """The one entry: gunicorn, the Flask app and Function Compute all call it."""
+    remember_request(environ)
     methods = ("POST", "PUT", "DELETE")
     return serve(answer, environ, start_response, mount="/upload", methods=methods, settings=wiring.settings)
 
@@ -46,6 +48,7 @@ def answer(exchange: Exchange) -> Response:
             files = receive_parts(exchange.request, stack, by_content=by_content, **limits)
         received = wiring.service().receive(files, overwrite=grant.overwrite, only_type=grant.content_type)
     exchange.facts["key"] = ",".join(file.stat.key for file in received)
+    exchange.facts["received_bytes"] = sum(file.stat.size for file in received)
     told = [describe(file, settings.public_url) for file in received]
     return receipt({"files": told}, 201 if any(file.created for file in received) else 200)
 

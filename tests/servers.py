@@ -1,15 +1,19 @@
 """Real servers for the tests: found or made once, started on a free port, stopped by id."""
 
+import http.client
 import os
+import re
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +24,10 @@ import pytest
 from app.stores.credentials import Keys
 from app.stores.minio import MinioStore
 
+ROOT = Path(__file__).parents[1]
 START_SECONDS = 30
+STOP_SECONDS = 40
+LISTENING = re.compile(r"Listening at: http://[^:]+:(\d+)")
 
 
 def need(what: str, why: str) -> None:
@@ -134,3 +141,106 @@ def open_bucket(server: Minio, **options: Any) -> MinioStore:
     )
     store.check()
     return store
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: a status, the headers as an email.Message (any case), and all bytes."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. `folder` has its data/, runtime/ and log."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    port: int
+    host: str = "127.0.0.1"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """All that the server has written so far."""
+        return (self.folder / "log").read_text(encoding="utf-8")
+
+    def ask(
+        self, target: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send `target` as it stands: nothing is normalised or encoded on the way."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            connection.request(method, target, body, dict(headers or {}))
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def stop(self, signum: int = signal.SIGTERM) -> int:
+        """Stop it and wait for its end; gives its exit status."""
+        self.process.send_signal(signum)
+        return self.process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def serving(folder: Path, /, *arguments: str, ready: str = "/healthz", **settings: str) -> Iterator[Server]:
+    """A server with the store and everything else in `folder`; `settings` are IMGFN_* in lower case, without prefix.
+
+    `arguments` are gunicorn's; without any it is the whole server as `imgfn serve` starts it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("IMGFN_")}
+    own = {"folder": str(folder / "data"), "runtime_dir": str(folder / "runtime"), "port": "0"} | settings
+    environ |= {f"IMGFN_{name.upper()}": value for name, value in own.items()}
+    arguments = arguments or ("--config", "python:app.web.server")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *arguments],
+            cwd=folder,  # where no .env lies
+            env=environ | {"PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        server = Server(folder, process, _find_port(process, folder / "log"))
+        _await_ready(server, ready)
+        yield server
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _find_port(process: subprocess.Popen[bytes], log: Path) -> int:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        found = LISTENING.search(log.read_text(encoding="utf-8"))
+        if found:
+            return int(found[1])
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise RuntimeError(f"the server did not start:\n{log.read_text(encoding='utf-8')}")
+
+
+def _await_ready(server: Server, target: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while server.process.poll() is None:
+        try:
+            server.ask(target)
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+    raise RuntimeError(f"the server stopped:\n{server.log}")

@@ -119,6 +119,10 @@ class SlowDown(Fault):
     status, code, title = 503, "SlowDown", "Too many requests are waiting"
 
 
+class NotReady(Fault):
+    status, code, title = 503, "NotReady", "The server is not ready"
+
+
 class StoreTimeout(Fault):
     status, code, title = 504, "StoreTimeout", "The object store is too slow"
 

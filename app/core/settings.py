@@ -4,25 +4,55 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.core.formats import FORMATS
+from app.core.variables import describe_default, describe_format, is_secret
 
 MB = 1024 * 1024
+PREFIX = "IMGFN_"
 SIGNING_KEY = re.compile(r"([A-Za-z0-9_-]{1,32}):([^,\s]{16,})")
 
 
 class BadSettings(Exception):
-    """Every variable that cannot be used, each with its name, what is wrong with it and its default."""
+    """Every variable that cannot be used: its name, what is wrong with it, what is expected, and its default."""
+
+
+def count_cores() -> int:
+    """as many as cores"""
+    return os.cpu_count() or 1
+
+
+def count_waiting() -> int:
+    """4 x cores"""
+    return 4 * count_cores()
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _written(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in FORMATS or not FORMATS[name].written:
+            raise ValueError(f"{name!r} is not a format that we write")
+    return names
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
     """All that can be configured. The README's table of settings is made from this class."""
 
     model_config = SettingsConfigDict(
-        env_prefix="IMGFN_",
+        env_prefix=PREFIX,
         env_file=".env",
         frozen=True,
         extra="ignore",
@@ -70,19 +100,19 @@ class Settings(BaseSettings):
     )
     render_seconds: float = Field(10.0, gt=0, description="wall-clock deadline of one render")
     render_memory_bytes: int = Field(1024 * MB, gt=0, description="address space of one renderer")
-    render_processes: int = Field(os.cpu_count() or 1, gt=0, description="renders at once on this machine")
-    render_queue: int = Field(4 * (os.cpu_count() or 1), ge=0, description="renders that may wait; more get 503")
+    render_processes: int = Field(default_factory=count_cores, gt=0, description="renders at once on this machine")
+    render_queue: int = Field(default_factory=count_waiting, ge=0, description="renders that may wait; more get 503")
     render_recycle: int = Field(500, gt=0, description="renders after which a renderer is replaced")
     runtime_dir: Path | None = Field(
         None, description="sockets and locks; none: a private folder under the temporary one"
     )
 
     # Output
-    auto_formats: tuple[str, ...] = Field(
+    auto_formats: Annotated[Words, AfterValidator(_written)] = Field(
         ("avif", "webp"), description="formats that format/auto may choose, best first"
     )
     cache_seconds: int = Field(86_400, ge=0, description="Cache-Control max-age of pictures")
-    cors_origins: tuple[str, ...] = Field(("*",), description="origins that may read answers; empty: none")
+    cors_origins: Words = Field(("*",), description="origins that may read answers; empty: none")
 
     # Who may do what
     access: Literal["open", "styles-only", "signed-only"] = Field(
@@ -110,6 +140,20 @@ class Settings(BaseSettings):
     threads: int = Field(16, gt=0, description="threads of each web worker")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     public_url: str = Field("", description="origin that uploads' URLs start with; empty: relative URLs")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_unread_files(cls, value: Any) -> Any:
+        if isinstance(value, OSError):
+            raise ValueError(f"the file {value.filename!r} that its _FILE names: {value.strerror}")
+        return value
+
+    @field_validator("s3_result_bucket")
+    @classmethod
+    def _keep_buckets_apart(cls, name: str, seen: ValidationInfo) -> str:
+        if name == seen.data.get("s3_source_bucket"):
+            raise ValueError("it is the bucket of the sources already")
+        return name
 
     @field_validator("signing_keys")
     @classmethod
@@ -150,8 +194,11 @@ class SecretFiles(PydanticBaseSettingsSource):
     """Secrets from files, as container platforms mount them: IMGFN_UPLOAD_TOKEN_FILE=/run/secrets/upload."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"IMGFN_{field_name.upper()}_FILE") if SecretStr in get_args(field.annotation) else None
-        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE") if is_secret(field) else None
+        try:
+            return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+        except OSError as error:
+            return error, field_name, False  # refused with all other bad values
 
     def __call__(self) -> dict[str, Any]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
@@ -168,17 +215,16 @@ def _is_loopback(host: str) -> bool:
 def load_settings(**values: Any) -> Settings:
     """Settings from the environment and .env, `values` on top.
 
-    Raises BadSettings that names every bad variable at once, with its default.
+    Raises BadSettings that names every bad variable at once, with what is expected and its default.
     """
     try:
         return Settings(**values)
-    except OSError as error:
-        raise BadSettings(f"the file {error.filename!r} that an IMGFN_*_FILE names: {error.strerror}") from error
     except ValidationError as error:
         lines = []
         for problem in error.errors():
             name = str(problem["loc"][0])
-            field = Settings.model_fields.get(name)
-            default = f" (default: {field.default!r})" if field is not None else ""
-            lines.append(f"IMGFN_{name.upper()}: {problem['msg']}{default}")
+            field = Settings.model_fields[name]
+            message = problem["msg"].removeprefix("Value error, ")
+            expected = f"expected {describe_format(field)}; default: {describe_default(field)}"
+            lines.append(f"{PREFIX}{name.upper()}: {message} ({expected})")
         raise BadSettings("\n".join(lines)) from error

@@ -1,0 +1,66 @@
+"""The Prometheus metrics, added up over all workers of this server."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import REGISTRY
+
+from app.telemetry import METRICS_FOLDER, METRICS_SEAT
+
+if METRICS_FOLDER in os.environ:
+    # A worker counts under its seat, not its pid: who comes after it goes on with its file, so there are as many files
+    # as workers however often they are replaced.
+    values.ValueClass = values.MultiProcessValue(lambda: os.environ.get(METRICS_SEAT, "0"))  # type: ignore[no-untyped-call]  # untyped there
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_REQUESTS = Counter("imgfn_requests", "Requests answered", ("function", "status", "result"))
+_REQUEST_SECONDS = Histogram("imgfn_request_seconds", "Time to an answer", ("function",), buckets=_SECONDS)
+_STAGE_SECONDS = Histogram(
+    "imgfn_stage_seconds", "Time in fetch, decode, steps, encode, store", ("stage",), buckets=_SECONDS
+)
+_SENT_BYTES = Counter("imgfn_sent_bytes", "Bytes of answers", ("function",))
+_RECEIVED_BYTES = Counter("imgfn_received_bytes", "Bytes of pictures taken in")
+_RENDERS = Gauge("imgfn_renders", "Renders under way, the waiting ones too", multiprocess_mode="livesum")
+_MISHAPS = Counter("imgfn_mishaps", "What went wrong behind an answer, by its event in the log", ("event",))
+
+
+def count_request(line: Mapping[str, Any]) -> None:
+    """Count what the log line of a request says."""
+    function = line["function"]
+    _REQUESTS.labels(function, line["status"], line.get("result", "none")).inc()
+    _REQUEST_SECONDS.labels(function).observe(line["ms"] / 1000)
+    _SENT_BYTES.labels(function).inc(line["bytes"])
+    _RECEIVED_BYTES.inc(line.get("received_bytes", 0))
+    for name, milliseconds in line.items():
+        if name.endswith("_ms"):
+            _STAGE_SECONDS.labels(name.removesuffix("_ms")).observe(milliseconds / 1000)
+
+
+def count_mishap(event: str) -> None:
+    """Count one that has this name in the log."""
+    _MISHAPS.labels(event).inc()
+
+
+def count_renders(more: int) -> None:
+    """That many more renders are under way, or fewer."""
+    _RENDERS.inc(more)
+
+
+def expose(renderers: int) -> bytes:
+    """All metrics in Prometheus' text format; `renderers` is how many renders run at once, the others wait."""
+    registry = CollectorRegistry()
+    if METRICS_FOLDER in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    else:
+        registry = REGISTRY
+    under_way = registry.get_sample_value("imgfn_renders") or 0
+    depth = (
+        "# HELP imgfn_queue_depth Renders that wait for a renderer\n"
+        "# TYPE imgfn_queue_depth gauge\n"
+        f"imgfn_queue_depth {max(0.0, under_way - renderers)}\n"
+    )
+    return generate_latest(registry) + depth.encode()

@@ -1,0 +1,86 @@
+"""How gunicorn runs the server: its configuration is this module's variables and hooks."""
+
+import itertools
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from app.core.runtime import private_folder
+from app.core.settings import load_settings
+from app.telemetry import METRICS_FOLDER, METRICS_SEAT, capture_logging, configure_logging
+
+_settings = load_settings()
+configure_logging(_settings.log_level)
+
+bind = [f"{_settings.host}:{_settings.port}"]
+worker_class = "gthread"
+workers = _settings.workers
+threads = _settings.threads
+wsgi_app = "app.web.shell:create_app()"
+
+# Replaced now and then, not all at once: what a library leaks is bounded.
+max_requests = 50_000
+max_requests_jitter = 10_000
+
+# A stopping worker finishes what it has begun: the longest is a fetch, a render and a write to the store.
+graceful_timeout = int(_settings.render_seconds + 2 * _settings.store_deadline_seconds) + 5
+keepalive = 75  # seconds; longer than a proxy in front keeps its idle connections (nginx: 60), so we never close first
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a heartbeat must not wait for a disk
+
+# Our own check answers a URL that is a little too long in our own words; this one only bounds what is read.
+limit_request_line = 8190
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# No preload: it would run code before the fork that is only safe after it. The one log line of a request is ours.
+preload_app = False
+accesslog = None
+errorlog = None  # gunicorn's own handler; ours comes next
+capture_logging(_settings.log_level, "gunicorn.error")
+loglevel = _settings.log_level
+control_socket_disable = True  # signals do, and a second server of this user would fight for its path
+
+_metrics_folder = private_folder(_settings.runtime_dir, "metrics") / str(os.getpid())
+os.environ[METRICS_FOLDER] = str(_metrics_folder)
+
+
+def on_starting(_server: Any) -> None:
+    """Make the folder of the metrics, and remove those of servers that were killed."""
+    for old in _metrics_folder.parent.iterdir():
+        if old == _metrics_folder or not _lives(int(old.name)):
+            shutil.rmtree(old)
+    _metrics_folder.mkdir(mode=0o700)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker the first free seat; its counts lie there."""
+    taken = {other.seat for other in server.WORKERS.values()}
+    worker.seat = next(seat for seat in itertools.count() if seat not in taken)
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Tell the worker its seat."""
+    os.environ[METRICS_SEAT] = str(worker.seat)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget the renders that the worker was waiting for."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.seat)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+
+def on_exit(_server: Any) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_metrics_folder, ignore_errors=True)

@@ -1,0 +1,49 @@
+"""The whole server as one WSGI application: the two functions, and Flask for the rest."""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from werkzeug.wrappers import Response
+
+from app import metrics, telemetry, wiring
+from app.http import Exchange, serve
+from app.web.playground import playground
+from app.web.status import status
+from functions import proc, upload
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HANDLERS = {"upload": upload.handler, "proc": proc.handler}
+FUNCTION = re.compile(rf"(?:/2016-08-15/proxy/[^/]+)?/({'|'.join(HANDLERS)})(?:/|$)")
+
+
+def create_app() -> "WSGIApplication":
+    """The application that gunicorn serves. The functions are called as they are: Flask is not on the hot path."""
+    telemetry.count_with(metrics)
+    flask = create_flask()
+
+    def answer(exchange: Exchange) -> Response:
+        return Response.from_app(flask, exchange.request.environ)
+
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        function = FUNCTION.match(environ["PATH_INFO"])
+        if function:
+            return HANDLERS[function[1]](environ, start_response)
+        methods = ("GET", "HEAD", "POST")
+        return serve(answer, environ, start_response, mount="", methods=methods, settings=wiring.settings)
+
+    return application
+
+
+def create_flask() -> Flask:
+    """Pages and probes. What its views raise, `serve` answers, as for the functions."""
+    flask = Flask("app.web", static_folder=None)
+    flask.config.update(TRAP_HTTP_EXCEPTIONS=True, PROPAGATE_EXCEPTIONS=True)
+    flask.url_map.merge_slashes = False
+    flask.url_map.strict_slashes = False
+    flask.register_blueprint(playground)
+    flask.register_blueprint(status)
+    return flask
