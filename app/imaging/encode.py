@@ -3,18 +3,24 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from PIL import Image, ImageCms
 
+from app.core.faults import InvalidArgument
 from app.imaging import kernels
+from app.imaging.metadata import CARRIED, riding
 from app.imaging.picture import Picture
 from app.imaging.pixels import Pixels
 from app.imaging.quality import quality_for
 
-CARRY_ICC = ("jpg", "png", "webp", "avif", "tiff", "heic")
+LOSSY = ("jpg", "webp", "avif", "heic")
+MAX_ENCODES = 6  # to fit a picture into so many bytes
 MAX_SIDE = {"webp": 16_383, "gif": 65_535, "jpg": 65_535}
 WHITE = (255, 255, 255)
+LIBVIPS_NAMES = {"icc_profile": "icc-profile-data", "exif": "exif-data", "xmp": "xmp-data"}
+Records = dict[str, bytes]  # what rides along, by Pillow's names
 
 
 @dataclass(frozen=True)
@@ -27,21 +33,58 @@ class Encoded:
 
 
 def encode(picture: Picture) -> Encoded:
-    """Write a picture as its output settings say."""
+    """Write a picture as its output settings say.
+
+    Raises InvalidArgument where no quality fits it into `max_bytes`, BadImage where a record to be kept is broken.
+    """
     name = picture.format.name
     pixels, notes = _fitted(picture)
+    records, dropped = riding(picture, pixels.icc)
     quality = quality_for(picture.output, name, picture.source.body, picture.header)
     if len(pixels.frames) > 1:
-        body = _ANIMATED[name](pixels, quality)
+        write = partial(_ANIMATED[name], pixels, records)
     else:
-        body = _STILL[name](pixels.frames[0], quality, picture.output.interlace, _profile(pixels, name))
-    return Encoded(body, picture.format.content_type, notes)
+        still = _png8 if picture.output.format == "png8" else _STILL[name]
+        write = partial(still, pixels.frames[0], records, picture.output.interlace)
+    body = write(quality)
+    most = picture.output.max_bytes
+    if most is not None and len(body) > most:
+        body, quality = _within(most, write, quality, len(body), name)
+        notes = (*notes, f"quality lowered to {quality}: {most} bytes hold no more")
+    return Encoded(body, picture.format.content_type, (*notes, *dropped))
+
+
+def _within(most: int, write: Callable[[int], bytes], quality: int, have: int, name: str) -> tuple[bytes, int]:
+    """The best file of at most `most` bytes that is found in `MAX_ENCODES`, and its quality; `quality` has too many."""
+    if name not in LOSSY:
+        raise InvalidArgument(
+            f"the picture has {have} bytes as {name}, which knows no quality",
+            parameter="max-bytes",
+            expected=f"more bytes, a smaller picture, or a format among {', '.join(LOSSY)}",
+        )
+    best, fits, too_much = b"", 0, quality
+    for _ in range(MAX_ENCODES - 1):
+        if too_much - fits <= 1:
+            break
+        middle = (fits + too_much) // 2
+        body = write(middle)
+        if len(body) <= most:
+            best, fits = body, middle
+        else:
+            have, too_much = len(body), middle
+    if not best:
+        raise InvalidArgument(
+            f"the picture has {have} bytes even at quality {too_much}",
+            parameter="max-bytes",
+            expected="more bytes or a smaller picture",
+        )
+    return best, fits
 
 
 def _fitted(picture: Picture) -> tuple[Pixels, tuple[str, ...]]:
     """Frames that the format can hold, free of all that rides along, and notes on what it cannot hold."""
     pixels, format_, notes = picture.pixels, picture.format, []
-    if picture.header.frames > 1 and len(pixels.frames) == 1:
+    if picture.header.frames > 1 and len(pixels.frames) == 1 and picture.output.frame is None:
         what = "animation" if picture.header.animated else "pages"
         notes.append(f"{what} dropped: {picture.header.frames} frames, {format_.name} keeps the first")
     frames = pixels.frames
@@ -50,7 +93,7 @@ def _fitted(picture: Picture) -> tuple[Pixels, tuple[str, ...]]:
             notes.append(f"transparency dropped: {format_.name} has none, the picture lies on white")
         frames = tuple(_on_white(frame) for frame in frames)
     icc = pixels.icc if pixels.icc and _fits(pixels.icc, frames[0].mode) else None
-    if icc and format_.name not in CARRY_ICC:
+    if icc and ("icc_profile" not in CARRIED.get(format_.name, ()) or picture.output.keep == "none"):
         frames, icc = tuple(_to_srgb(frame, icc) for frame in frames), None
     return replace(pixels, frames=frames, icc=icc), tuple(notes)
 
@@ -72,60 +115,63 @@ def _to_srgb(frame: Image.Image, icc: bytes) -> Image.Image:
     return ImageCms.profileToProfile(frame, profile, srgb, outputMode=frame.mode) or frame
 
 
-def _profile(pixels: Pixels, name: str) -> dict[str, bytes]:
-    return {"icc_profile": pixels.icc} if pixels.icc and name in CARRY_ICC else {}
-
-
 def _saved(frame: Image.Image, format_name: str, **options: Any) -> bytes:
     file = io.BytesIO()
     frame.save(file, format_name, **options)
     return file.getvalue()
 
 
-def _jpg(frame: Image.Image, quality: int, interlace: bool, icc: dict[str, bytes]) -> bytes:
+def _jpg(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:
     # As in libvips: from 90 on colour is not halved.
     subsampling = 0 if quality >= 90 else 2
-    return _saved(frame, "JPEG", quality=quality, optimize=True, progressive=interlace, subsampling=subsampling, **icc)
+    return _saved(
+        frame, "JPEG", quality=quality, optimize=True, progressive=interlace, subsampling=subsampling, **records
+    )
 
 
-def _png(frame: Image.Image, quality: int, interlace: bool, icc: dict[str, bytes]) -> bytes:  # noqa: ARG001  one call for all formats
+def _png(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  one call for all formats
     # Level 2 with filters gives fewer bytes than libvips' default level 6 without, in a fraction of the time.
-    return _by_libvips(frame, icc, "png", compression=2, filter="paeth", interlace=interlace)
+    return _by_libvips(frame, records, "png", compression=2, filter="paeth", interlace=interlace)
 
 
-def _webp(frame: Image.Image, quality: int, interlace: bool, icc: dict[str, bytes]) -> bytes:  # noqa: ARG001  as above
-    return _saved(frame, "WEBP", quality=quality, method=2, **icc)
+def _png8(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
+    """At most 256 colours, with dithering; a third of the bytes."""
+    return _by_libvips(frame, records, "png", palette=True, effort=4, interlace=interlace)
 
 
-def _avif(frame: Image.Image, quality: int, interlace: bool, icc: dict[str, bytes]) -> bytes:  # noqa: ARG001  as above
-    return _saved(frame, "AVIF", quality=quality, speed=9, max_threads=1, **icc)
+def _webp(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
+    return _saved(frame, "WEBP", quality=quality, method=2, **records)
 
 
-def _gif(frame: Image.Image, quality: int, interlace: bool, icc: dict[str, bytes]) -> bytes:  # noqa: ARG001  as above
+def _avif(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
+    return _saved(frame, "AVIF", quality=quality, speed=9, max_threads=1, **records)
+
+
+def _gif(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
     return _by_libvips(frame, {}, "gif", interlace=interlace)
 
 
-def _tiff(frame: Image.Image, quality: int, interlace: bool, icc: dict[str, bytes]) -> bytes:  # noqa: ARG001  as above
-    return _by_libvips(frame, icc, "tiff", compression="deflate", predictor="horizontal")
+def _tiff(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
+    return _by_libvips(frame, records, "tiff", compression="deflate", predictor="horizontal")
 
 
-def _bmp(frame: Image.Image, quality: int, interlace: bool, icc: dict[str, bytes]) -> bytes:  # noqa: ARG001  as above
+def _bmp(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
     return _saved(frame, "BMP")
 
 
-def _heic(frame: Image.Image, quality: int, interlace: bool, icc: dict[str, bytes]) -> bytes:  # noqa: ARG001  as above
-    return _saved(frame, "HEIF", quality=quality, **icc)
+def _heic(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
+    return _saved(frame, "HEIF", quality=quality, **records)
 
 
-def _by_libvips(frame: Image.Image, icc: dict[str, bytes], name: str, **options: Any) -> bytes:
+def _by_libvips(frame: Image.Image, records: Records, name: str, **options: Any) -> bytes:
     image = kernels.to_vips(frame)
-    if icc:
-        image.set_type(kernels.vips().GValue.blob_type, "icc-profile-data", icc["icc_profile"])
-    body: bytes = getattr(image, f"{name}save_buffer")(keep="icc", **options)
+    for record, content in records.items():
+        image.set_type(kernels.vips().GValue.blob_type, LIBVIPS_NAMES[record], content)
+    body: bytes = getattr(image, f"{name}save_buffer")(**options)
     return body
 
 
-_STILL: dict[str, Callable[[Image.Image, int, bool, dict[str, bytes]], bytes]] = {
+_STILL: dict[str, Callable[[Image.Image, Records, bool, int], bytes]] = {
     "jpg": _jpg,
     "png": _png,
     "webp": _webp,
@@ -137,7 +183,7 @@ _STILL: dict[str, Callable[[Image.Image, int, bool, dict[str, bytes]], bytes]] =
 }
 
 
-def _animated_gif(pixels: Pixels, quality: int) -> bytes:  # noqa: ARG001  one call for all formats
+def _animated_gif(pixels: Pixels, records: Records, quality: int) -> bytes:  # noqa: ARG001  one call for all formats
     pages = kernels.vips().Image.arrayjoin([kernels.to_vips(frame) for frame in pixels.frames], across=1).copy()
     vips = kernels.vips()
     pages.set_type(vips.GValue.gint_type, "page-height", pixels.frames[0].height)
@@ -147,17 +193,16 @@ def _animated_gif(pixels: Pixels, quality: int) -> bytes:  # noqa: ARG001  one c
     return body
 
 
-def _animated_webp(pixels: Pixels, quality: int) -> bytes:
-    return _saved_all(pixels, "WEBP", quality=quality, method=2)
+def _animated_webp(pixels: Pixels, records: Records, quality: int) -> bytes:
+    return _saved_all(pixels, "WEBP", **records, quality=quality, method=2)
 
 
-def _animated_png(pixels: Pixels, quality: int) -> bytes:  # noqa: ARG001  as above
-    return _saved_all(pixels, "PNG", compress_level=2)
+def _animated_png(pixels: Pixels, records: Records, quality: int) -> bytes:  # noqa: ARG001  as above
+    return _saved_all(pixels, "PNG", **records, compress_level=2)
 
 
 def _saved_all(pixels: Pixels, format_name: str, **options: Any) -> bytes:
     first, *rest = pixels.frames
-    icc = _profile(pixels, format_name.lower())
     return _saved(
         first,
         format_name,
@@ -165,12 +210,11 @@ def _saved_all(pixels: Pixels, format_name: str, **options: Any) -> bytes:
         append_images=rest,
         duration=list(pixels.durations),
         loop=pixels.loop,
-        **icc,
         **options,
     )
 
 
-_ANIMATED: dict[str, Callable[[Pixels, int], bytes]] = {
+_ANIMATED: dict[str, Callable[[Pixels, Records, int], bytes]] = {
     "gif": _animated_gif,
     "webp": _animated_webp,
     "png": _animated_png,

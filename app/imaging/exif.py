@@ -9,7 +9,7 @@ LONGEST = 200  # characters of one value that are told
 
 def tags_of(source: bytes, header: Header) -> dict[str, str]:
     """The tags of the picture, its camera part and its place, by the names of EXIF 2.32; binary ones are left out."""
-    exif: Image.Exif = guarded(lambda: _exif(source, header))
+    exif: Image.Exif = guarded(lambda: read_exif(source, header))
     told = {}
     for names, tags in (
         (ExifTags.TAGS, exif),
@@ -22,7 +22,8 @@ def tags_of(source: bytes, header: Header) -> dict[str, str]:
     return told
 
 
-def _exif(source: bytes, header: Header) -> Image.Exif:
+def read_exif(source: bytes, header: Header) -> Image.Exif:
+    """All of the EXIF record, empty where there is none."""
     if header.by_libvips:
         exif = Image.Exif()
         image = open_libvips(source, header.format)

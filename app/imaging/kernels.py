@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from app.core.picture import Size
+from app.core.picture import Box, Size
 from app.imaging.view import Turn, View, size_of
 
 if TYPE_CHECKING:
@@ -144,9 +144,34 @@ def rotated(image: Image.Image, degrees: float, fill: tuple[int, ...]) -> Image.
     return to_pillow(pixels)
 
 
-def blurred(image: Image.Image, sigma: float) -> Image.Image:
-    """Gaussian blur; alpha weighs the colours."""
+def blurred(image: Image.Image, radius: int, sigma: float) -> Image.Image:
+    """Gaussian blur whose bell ends `radius` pixels from its middle; alpha weighs the colours."""
+    bell = [round(255 * math.exp(-(distance**2) / (2 * sigma**2))) for distance in range(-radius, radius + 1)]
+    mask = vips().Image.new_from_array([bell], scale=sum(bell))
     pixels = to_vips(image)
     if image.mode == "RGBA":
-        return to_pillow(pixels.premultiply().gaussblur(sigma).unpremultiply().cast("uchar"))
-    return to_pillow(pixels.gaussblur(sigma))
+        # 8 bits: whole numbers take a tenth of the time of fractions here.
+        blur = pixels.premultiply().cast("uchar").convsep(mask, precision="integer")
+        return to_pillow(blur.unpremultiply().cast("uchar"))
+    return to_pillow(pixels.convsep(mask, precision="integer"))
+
+
+def rounded_mask(size: Size, radius: float) -> Image.Image:
+    """A rectangle with round corners, 255 inside and 0 outside; smooth at the edge."""
+    low, high = [-0.5, -0.5], [size[0] - 0.5, size[1] - 0.5]  # pixels lie at whole numbers
+    distance = vips().Image.sdf(*size, "rounded-box", a=low, b=high, corners=[radius] * 4)
+    return to_pillow((127.5 - distance * 255).cast("uchar"))
+
+
+def attention_box(image: Image.Image, size: Size) -> Box:
+    """The box of `size` in `image` that people look at first: edges, skin and strong colours (libvips' smartcrop)."""
+    kept = to_vips(image).smartcrop(*size, interesting="attention")
+    left, top = -kept.xoffset, -kept.yoffset
+    return left, top, left + size[0], top + size[1]
+
+
+def tiled(tile: Image.Image, size: Size, origin: tuple[int, int]) -> Image.Image:
+    """`tile` repeated over a canvas of `size` in every direction from `origin`."""
+    left, top = -origin[0] % tile.width, -origin[1] % tile.height
+    across, down = math.ceil((left + size[0]) / tile.width), math.ceil((top + size[1]) / tile.height)
+    return to_pillow(to_vips(tile).replicate(across, down).crop(left, top, *size))

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from PIL import Image, ImageColor
 
+from app.core.faults import InvalidArgument
 from app.core.formats import FORMATS, Format
 from app.core.picture import Box, Output, Size
 from app.imaging import kernels
@@ -14,6 +15,8 @@ from app.imaging.decode import Header, inspect
 from app.imaging.limits import Limits
 from app.imaging.pixels import Pixels, load
 from app.imaging.view import STRAIGHT, Turn, View
+
+PNG8 = replace(FORMATS["png"], animation=False)
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,11 @@ class Source:
         """Raises what `inspect` raises."""
         return cls(body, inspect(body, limits), limits)
 
-    def load(self, view: View, still: bool) -> Pixels:
-        """Decode what `view` shows, without its turn."""
+    def load(self, view: View, still: bool, page: int) -> Pixels:
+        """Decode what `view` shows of all frames, or of `page` where it is `still`, without its turn."""
         start = time.perf_counter()
         try:
-            return load(self.body, self.header, view, still)
+            return load(self.body, self.header, view, still, page)
         finally:
             spent = (time.perf_counter() - start) * 1000
             self.milliseconds["decode"] = self.milliseconds.get("decode", 0.0) + spent
@@ -53,10 +56,19 @@ class Picture:
     output: Output  # how the result will be written
     drawn: Pixels | None = None  # what operations made; None: still as in the source
     notes: tuple[str, ...] = ()  # what was dropped, for the caller to know
+    under: Size | None = None  # the size of the picture that this one is a mark on
 
     @classmethod
     def of(cls, source: Source, output: Output) -> "Picture":
-        """The whole source, laid upright unless `output` says otherwise."""
+        """The whole source, laid upright unless `output` says otherwise.
+
+        Raises InvalidArgument where `output` asks for a frame that there is not.
+        """
+        frames = source.header.frames
+        if output.frame is not None and output.frame >= frames:
+            raise InvalidArgument(
+                f"frame {output.frame} of an image with {frames}", parameter="frame", expected=f"at most {frames - 1}"
+            )
         return cls(source, View.of(source.header.size, source.header.turn if output.upright else STRAIGHT), output)
 
     @property
@@ -79,12 +91,18 @@ class Picture:
     def format(self) -> Format:
         """What the result will be written as."""
         if self.output.format:
-            return FORMATS["png" if self.output.format == "png8" else self.output.format]
+            # One palette cannot do for all frames of an animation.
+            return PNG8 if self.output.format == "png8" else FORMATS[self.output.format]
         return self.header.format if self.header.format.written else FORMATS["png"]
 
     @property
+    def still(self) -> bool:
+        """Whether the result has one frame, whatever the source has."""
+        return self.output.frame is not None or not self.format.animation
+
+    @property
     def frame_count(self) -> int:
-        return self.header.frames if self.header.animated and self.format.animation else 1
+        return self.header.frames if self.header.animated and not self.still else 1
 
     @property
     def corner(self) -> str:
@@ -95,7 +113,7 @@ class Picture:
     def pixels(self) -> Pixels:
         """The frames with all pending geometry done, and what belongs to them."""
         if self.drawn is None:
-            made = self.source.load(self.view, still=not self.format.animation)
+            made = self.source.load(self.view, self.still, self.output.frame or 0)
             frames: Iterable[Image.Image] = made.frames
         else:
             made = self.drawn
@@ -114,11 +132,15 @@ class Picture:
         """Scaled to exactly `size`. Raises ImageTooLarge over the limits on results."""
         self.check(size)
         view = self.view.resize(size)
-        return replace(self, view=view) if view else self.with_frames(self.frames).resize(size)
+        return replace(self, view=view) if view else self.settled().resize(size)
 
     def turned(self, turn: Turn) -> "Picture":
         """Quarter turns and mirrors."""
         return replace(self, view=self.view.turned(turn))
+
+    def settled(self) -> "Picture":
+        """This picture with its frames made once, for what is to look at them and then go on."""
+        return self.with_frames(self.frames)
 
     def with_frames(self, frames: Iterable[Image.Image]) -> "Picture":
         """Other frames in place of these: as many, all of one size and mode."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image, ImageSequence
 
+from app.core.faults import InvalidArgument
 from app.imaging import kernels
 from app.imaging.decode import Header, guarded, open_libvips, open_pillow
 from app.imaging.view import View, size_of
@@ -24,22 +25,23 @@ class Pixels:
     icc: bytes | None = None  # the profile of the pixels; None: sRGB
 
 
-def load(source: bytes, header: Header, view: View, still: bool) -> Pixels:
-    """Decode what `view` shows of a file, without its turn; `still` asks for the first frame only.
+def load(source: bytes, header: Header, view: View, still: bool, page: int = 0) -> Pixels:
+    """Decode what `view` shows of a file, without its turn; `still` asks for one frame only, that of number `page`.
 
-    Raises BadImage where the file is broken.
+    Raises BadImage where the file is broken, InvalidArgument where the page is not of the first one's size.
     """
     if header.format.name == "jpg" and header.mode != "CMYK":
         pixels = guarded(lambda: _load_jpeg(source, header, view))
-    elif _libvips_is_better(header, still):
-        pixels = guarded(lambda: _load_by_libvips(source, header, view))
+    elif _libvips_is_better(header, still, page):
+        pixels = guarded(lambda: _load_by_libvips(source, header, view, page))
     else:
-        pixels = guarded(lambda: _load_by_pillow(source, header, view, still))
+        pixels = guarded(lambda: _load_by_pillow(source, header, view, still, page))
     return pixels
 
 
-def _libvips_is_better(header: Header, still: bool) -> bool:
-    if header.animated and not still:
+def _libvips_is_better(header: Header, still: bool, page: int) -> bool:
+    # libvips sees an APNG's first frame only.
+    if header.animated and (not still or (page and header.format.name == "png")):
         return False
     return header.by_libvips or header.format.name in ("png", "webp", "tiff") or header.mode == "CMYK"
 
@@ -61,13 +63,15 @@ def jpeg_shrink(view: View) -> int:
     return next((factor for factor in (8, 4, 2) if factor <= spare), 1)
 
 
-def _load_by_libvips(source: bytes, header: Header, view: View) -> Pixels:
-    options: dict[str, Any] = {}
+def _load_by_libvips(source: bytes, header: Header, view: View, page: int) -> Pixels:
+    options: dict[str, Any] = {"page": page} if page else {}
     if header.format.name == "svg" and view.scaled:
         options["scale"] = max(want / have for have, want in zip(size_of(view.before), view.target, strict=True))
     if header.format.name == "jpg":
         options["shrink"] = jpeg_shrink(view)
     image = open_libvips(source, header.format, **options)
+    if page and (image.width, image.height) != header.size:
+        raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrink = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
     if view.scaled:
@@ -92,11 +96,11 @@ def _plain(image: Any) -> tuple[Any, bytes | None]:
     return (image[:4] if image.bands > 4 else image), icc
 
 
-def _load_by_pillow(source: bytes, header: Header, view: View, still: bool) -> Pixels:
+def _load_by_pillow(source: bytes, header: Header, view: View, still: bool, page: int) -> Pixels:
     frames, durations = [], []
     image = open_pillow(source, header.format)
     icc = image.info.get("icc_profile")
-    for frame in _frames(image, header, still):
+    for frame in _frames(image, header, still, page):
         durations.append(round(frame.info.get("duration", 0)))
         # Each frame is made small before the next is decoded.
         frames.append(kernels.reshaped(_eight_bits(frame), view))
@@ -105,11 +109,12 @@ def _load_by_pillow(source: bytes, header: Header, view: View, still: bool) -> P
     return Pixels(tuple(frames), tuple(durations), image.info.get("loop", 1), icc)
 
 
-def _frames(image: Image.Image, header: Header, still: bool) -> Iterator[Image.Image]:
+def _frames(image: Image.Image, header: Header, still: bool, page: int) -> Iterator[Image.Image]:
     if header.animated and not still:
         # Pillow draws each frame over the one before, in the same image.
         yield from (frame.copy() for frame in ImageSequence.Iterator(image))
     else:
+        image.seek(page)
         image.load()
         yield image
 

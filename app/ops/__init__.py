@@ -2,9 +2,9 @@
 
 from importlib.metadata import entry_points
 
-from app.ops import geometry, output, report
+from app.ops import colour, compose, geometry, output, report
 
-__all__ = ["geometry", "load_operations", "output", "report"]
+__all__ = ["colour", "compose", "geometry", "load_operations", "output", "report"]
 
 
 def load_operations() -> None:

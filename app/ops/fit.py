@@ -1,5 +1,6 @@
 """The arithmetic of resize and crop: sizes in, sizes out, rounding half up as Alibaba OSS does."""
 
+import math
 from dataclasses import dataclass
 
 from app.core.faults import InvalidArgument
@@ -48,6 +49,11 @@ def by_percent(size: Size, percent: int, limit: bool) -> Fit:
 def sides(size: Size, longest: int | None, shortest: int | None) -> tuple[int | None, int | None]:
     """Width and height that the source's longer and shorter side are to have."""
     return (longest, shortest) if size[0] >= size[1] else (shortest, longest)
+
+
+def times(side: int | None, ratio: float) -> int | None:
+    """A side that may be unknown, scaled; rounded half up, at least 1."""
+    return None if side is None else max(1, math.floor(side * ratio + 0.5))
 
 
 def anchored(size: Size, inner: Size, anchor: str, x: int = 0, y: int = 0) -> tuple[int, int]:
