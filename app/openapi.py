@@ -77,15 +77,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "reports": operation.reports,
         "example": operation.example,
         "one_of": list(operation.one_of),
-        "parameters": [_parameter(param, index) for index, param in enumerate(operation.params)],
+        "parameters": [_parameter(param) for param in operation.params],
     }
 
 
-def _parameter(param: Param, index: int) -> dict[str, Any]:
+def _parameter(param: Param) -> dict[str, Any]:
     return {
         "name": param.name,
         "key": param.key,
-        "bare": index == 0 and param.kind.key is None,
+        "bare": param.bare,
         "required": param.required,
         "default": None if param.required else _plain(param.default),
         "schema": param.kind.schema(),

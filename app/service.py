@@ -156,6 +156,14 @@ class Service:
             raise
         return received
 
+    def save(self, wanted: Wanted, key: Key, *, overwrite: bool) -> Stat:
+        """Store a result as a source of its own. Raises ObjectAlreadyExists where other bytes have the name."""
+        produced = self.produce(wanted)
+        body = b"".join(produced.chunks)
+        file = Incoming(key, io.BytesIO(body), len(body), hashlib.sha256(body).hexdigest())
+        there = self._same_bytes(key, file, overwrite=overwrite)
+        return there or self._store(key, file, produced.content_type, overwrite=overwrite)
+
     def delete(self, key: Key) -> None:
         """Remove a source and all results of it. Raises NoSuchKey."""
         self.sources.stat(key)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import app.ops  # noqa: F401  fills the registry
 from app.cloud import newest_keys, remember_context
+from app.core.key import Key
 from app.core.runtime import private_folder
 from app.core.store import Store
 from app.flights import Flights
@@ -15,6 +16,7 @@ from app.rendering import InlineRenderer, ProcessRenderer, Renderer
 from app.service import Service
 from app.stores.credentials import Keys, KeySource
 from app.stores.remembered import Remembered
+from app.styles import Styles, from_file, from_store
 from app.telemetry import configure_logging
 
 if TYPE_CHECKING:
@@ -35,6 +37,17 @@ def settings() -> "Settings":
 def service() -> Service:
     """The Service of this process, made at the first request and so after every fork."""
     return build_service(settings())
+
+
+@functools.cache
+def styles() -> Styles:
+    """The Styles of this process: from a file, else from the store, else none."""
+    chosen = settings()
+    if chosen.styles_file is not None:
+        return Styles(from_file(chosen.styles_file))
+    if chosen.styles_key:
+        return Styles(from_store(service().sources, Key.parse(chosen.styles_key, "IMGFN_STYLES_KEY")))
+    return Styles(lambda _: None)
 
 
 def open_service(context: Any) -> Service:

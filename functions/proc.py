@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Response
 
 from app import wiring
-from app.access import admit
+from app.access import admit, grant_upload
 from app.cloud import remember_request
-from app.core.faults import NoSuchKey
+from app.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey
 from app.core.key import Key
 from app.core.plan import Plan, parse_oss, parse_path, suggestion
-from app.http import Exchange, chosen_part, not_modified, picture, serve
+from app.http import Exchange, chosen_part, not_modified, picture, receipt, serve
+from app.saving import ACTION, SaveAs, parse_saveas
 from app.service import Wanted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+METHODS = ("GET", "HEAD", "POST")
 
 
 def initializer(context: Any) -> None:
@@ -27,15 +31,47 @@ def initializer(context: Any) -> None:
 def handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """The one entry: gunicorn, the Flask app and Function Compute all call it."""
     remember_request(environ)
-    return serve(answer, environ, start_response, mount="/proc", methods=("GET", "HEAD"), settings=wiring.settings)
+    return serve(answer, environ, start_response, mount="/proc", methods=METHODS, settings=wiring.settings)
+
+
+def object_handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    """The same under OSS's own URLs: the path is the key, whatever it looks like, and x-oss-process the plan."""
+    remember_request(environ)
+    return serve(answer_object, environ, start_response, mount="", methods=METHODS, settings=wiring.settings)
 
 
 def answer(exchange: Exchange) -> Response:
-    """Locate, then 304 or the picture."""
-    plan, key = parse(exchange)
-    until = admit(exchange, styled=False)
+    """A picture, or on POST a stored one."""
+    return respond(exchange, *parse_path(exchange.path, wiring.styles().find))
+
+
+def answer_object(exchange: Exchange) -> Response:
+    """As `answer`, without operations in the path."""
+    return respond(exchange, Plan(), exchange.path)
+
+
+def respond(exchange: Exchange, plan: Plan, name: str) -> Response:
+    """Do what the path, then the style after the key, then x-oss-process say."""
+    styles = wiring.styles()
+    name, style = styles.split(name, exchange.settings.style_delimiter)
+    posted = exchange.request.method == "POST"
+    process = (exchange.request.form if posted else exchange.request.args).get("x-oss-process", "")
+    if not posted and ACTION in process:
+        raise BadRequest(f"{ACTION} stores something, so it needs POST", parameter="x-oss-process", expected="POST")
+    saveas = parse_saveas(process) if posted else None
+    if saveas is not None:
+        process = saveas.process
+    plan = plan + style + (parse_oss(process, styles.find) if process else Plan())
+    key = Key.parse(name)
+    until = admit(exchange, styled=plan.styled)
+    if saveas is not None:
+        return save(exchange, plan, key, saveas)
+    return show(exchange, plan, key, until)
+
+
+def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Response:
+    """Locate, then 304 or the picture; `until` is when the signature ends that lets the caller see it."""
     wanted = locate(exchange, plan, key)
-    exchange.facts |= {"plan": wanted.plan.text, "key": wanted.source.key}
     max_age = cache_seconds(exchange.settings.cache_seconds, until)
     unchanged = not_modified(wanted, exchange.request, max_age)
     if unchanged is not None:
@@ -48,17 +84,21 @@ def answer(exchange: Exchange) -> Response:
     return picture(produced, wanted, max_age)
 
 
-def parse(exchange: Exchange) -> tuple[Plan, Key]:
-    """What the URL says; the path's steps come before those of x-oss-process. No store is asked."""
-    plan, name = parse_path(exchange.path)
-    process = exchange.request.args.get("x-oss-process")
-    if process is not None:
-        plan += parse_oss(process)
-    return plan, Key.parse(name)
+def save(exchange: Exchange, plan: Plan, key: Key, saveas: SaveAs) -> Response:
+    """Store the result under another key, as an upload would be; the answer is OSS's."""
+    grant = grant_upload(exchange)
+    bucket = exchange.settings.s3_source_bucket
+    if saveas.bucket not in (None, bucket):
+        raise AccessDenied(f"saveas: {saveas.bucket!r} is not ours to write to", parameter="b", expected=bucket)
+    if plan.reports:
+        raise InvalidArgument("saveas stores pictures", parameter="x-oss-process", expected="a plan without a report")
+    stat = wiring.service().save(locate(exchange, plan, key), saveas.key, overwrite=grant.overwrite)
+    return receipt({"bucket": bucket, "fileSize": stat.size, "object": stat.key, "status": "OK"}, 200)
 
 
 def locate(exchange: Exchange, plan: Plan, key: Key) -> Wanted:
     """The stats of the sources, and with them the result's name."""
+    exchange.facts |= {"plan": plan.text, "key": key}
     accept = exchange.request.accept_mimetypes
 
     def quality(content_type: str) -> tuple[float, bool]:

@@ -23,10 +23,10 @@ class Step:
     def arguments(self) -> str:
         """Canonical: all that differ from their defaults, a first argument that OSS has no key for bare."""
         told = []
-        for index, (param, value) in enumerate(zip(self.operation.params, self.values, strict=True)):
+        for param, value in zip(self.operation.params, self.values, strict=True):
             if value != param.default:
-                bare = index == 0 and param.kind.key is None
-                told.append(param.kind.text(value) if bare else f"{param.key}_{param.kind.text(value)}")
+                text = param.kind.text(value)
+                told.append(text if param.bare else f"{param.key}_{text}")
         return ",".join(told)
 
     @property

@@ -114,6 +114,12 @@ class Settings(BaseSettings):
     cache_seconds: int = Field(86_400, ge=0, description="Cache-Control max-age of pictures")
     cors_origins: Words = Field(("*",), description="origins that may read answers; empty: none")
 
+    # Styles, and links of Alibaba OSS
+    styles_file: Path | None = Field(None, description='TOML file of styles: name = "plan" a line')
+    styles_key: str = Field("", description="key of such a file among the sources; empty: none")
+    style_delimiter: str = Field("!", max_length=1, description="what divides a key and a style: lena.png!thumb")
+    oss_mount: bool = Field(False, description="serve /<key>?x-oss-process=… too, as OSS does, below the root")
+
     # Who may do what
     access: Literal["open", "styles-only", "signed-only"] = Field(
         "open", description="what runs without a signature: every plan, styles only, or nothing"

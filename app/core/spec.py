@@ -284,12 +284,13 @@ Stage = Literal["frame", "picture", "output"]
 
 @dataclass(frozen=True)
 class Param:
-    """One argument of an operation: `key` in URLs, `name` in Python."""
+    """One argument of an operation: `key` in URLs, `name` in Python; a `bare` one is canonical without its key."""
 
     name: str
     key: str
     kind: Kind
     default: Any
+    bare: bool
 
     @property
     def required(self) -> bool:
@@ -356,10 +357,11 @@ def operation(*, example: str = "", one_of: tuple[str, ...] = (), name: str = ""
     def register(function: F) -> F:
         hints = get_type_hints(function, include_extras=True)
         first, *rest = inspect.signature(function).parameters.values()
-        params = []
+        params: list[Param] = []
         for parameter in rest:
             kind: Kind = hints[parameter.name].__metadata__[0]
-            params.append(Param(parameter.name, kind.key or parameter.name, kind, parameter.default))
+            bare = not params and kind.key is None
+            params.append(Param(parameter.name, kind.key or parameter.name, kind, parameter.default, bare))
         REGISTRY.add(
             Operation(
                 name=name or function.__name__.replace("_", "-"),

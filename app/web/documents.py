@@ -11,6 +11,9 @@ from app.core.spec import REGISTRY, Operation
 from app.openapi import openapi_document
 
 SAMPLE_KEY = "lena.png"  # what `imgfn serve --sample` stores
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 PAGE = Path(__file__).parent / "docs"
 
 documents = Blueprint("documents", __name__, template_folder="docs")
@@ -30,9 +33,7 @@ def show_docs() -> Response:
     for operation in REGISTRY:
         rooms.setdefault(operation.room, []).append(_entry(operation, key))
     response = Response(render_template("docs.html", rooms=rooms, key=key))
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    )
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
 
 

@@ -19,11 +19,13 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
             monkeypatch.setenv(f"IMGFN_{name.upper()}", str(value))
         wiring.settings.cache_clear()
         wiring.service.cache_clear()
+        wiring.styles.cache_clear()
 
     set_variables(folder=tmp_path / "data", runtime_dir=tmp_path / "run", render="inline")
     yield set_variables
     wiring.settings.cache_clear()
     wiring.service.cache_clear()
+    wiring.styles.cache_clear()
 
 
 @pytest.fixture
