@@ -108,7 +108,7 @@ def _arguments(operation: Operation) -> dict[str, Any]:
         "description": "`_` for all defaults, or with commas between: " + "; ".join(lines),
         "schema": {"type": "string", "pattern": "^[^/]+$", "maxLength": 2000},
         "example": operation.example or "_",
-        "x-parameters": [_parameter(param, index) for index, param in enumerate(operation.params)],
+        "x-parameters": [_parameter(param) for param in operation.params],
     }
 
 
