@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from app import metrics, telemetry, wiring
 from app.http import Exchange, serve
+from app.web.documents import documents
 from app.web.playground import playground
 from app.web.status import status
 from functions import proc, upload
@@ -24,6 +25,8 @@ def create_app() -> "WSGIApplication":
     """The application that gunicorn serves. The functions are called as they are: Flask is not on the hot path."""
     telemetry.count_with(metrics)
     flask = create_flask()
+    pages = flask.url_map.bind("")
+    serves_objects = wiring.settings().oss_mount
 
     def answer(exchange: Exchange) -> Response:
         return Response.from_app(flask, exchange.request.environ)
@@ -32,6 +35,8 @@ def create_app() -> "WSGIApplication":
         function = FUNCTION.match(environ["PATH_INFO"])
         if function:
             return HANDLERS[function[1]](environ, start_response)
+        if serves_objects and not pages.test(environ["PATH_INFO"]):
+            return proc.object_handler(environ, start_response)
         methods = ("GET", "HEAD", "POST")
         return serve(answer, environ, start_response, mount="", methods=methods, settings=wiring.settings)
 
@@ -44,6 +49,7 @@ def create_flask() -> Flask:
     flask.config.update(TRAP_HTTP_EXCEPTIONS=True, PROPAGATE_EXCEPTIONS=True)
     flask.url_map.merge_slashes = False
     flask.url_map.strict_slashes = False
+    flask.register_blueprint(documents)
     flask.register_blueprint(playground)
     flask.register_blueprint(status)
     return flask
