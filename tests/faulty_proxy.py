@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 
-DRIP_SECONDS = 0.1  # between two bytes; less than any read timeout in the tests
+DRIP_SECONDS = 0.1  # between two drops; less than any read timeout in the tests
 
 
 class FaultyProxy:
@@ -22,6 +22,7 @@ class FaultyProxy:
         self._open: set[socket.socket] = set()
         self.endpoint = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.fault = "none"
+        self.drip_bytes = 1
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -56,7 +57,8 @@ class FaultyProxy:
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while chunk := server.recv(65536):
-                head, _, body = chunk.partition(b"\r\n\r\n")
+                end = chunk.find(b"\r\n\r\n")
+                head, body = (chunk[: end + 4], chunk[end + 4 :]) if end >= 0 else (b"", chunk)
                 match self.fault:
                     case "none":
                         client.sendall(chunk)
@@ -66,25 +68,24 @@ class FaultyProxy:
                     case "drip":
                         self._drip(client, chunk)
                     case "drip-body":
-                        client.sendall(head + b"\r\n\r\n")
+                        client.sendall(head)
                         self._drip(client, body)
                     case "cut-head":
                         client.sendall(head[: len(head) // 2])
                         break
                     case "cut-body":
-                        client.sendall(chunk[: len(head) + 4 + len(body) // 2])
+                        client.sendall(head + body[: len(body) // 2])
                         break
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)  # an end that looks regular
         self._open -= {client, server}
 
     def _drip(self, client: socket.socket, content: bytes) -> None:
-        for position in range(len(content)):
-            if self.fault == "none":
-                client.sendall(content[position:])
-                return
-            client.sendall(content[position : position + 1])
+        while content and self.fault != "none":
+            client.sendall(content[: self.drip_bytes])
+            content = content[self.drip_bytes :]
             time.sleep(DRIP_SECONDS)
+        client.sendall(content)
 
     def _break(self, side: socket.socket) -> None:
         with contextlib.suppress(OSError):

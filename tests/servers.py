@@ -94,7 +94,8 @@ class Minio:
             stderr=subprocess.DEVNULL,
         )
         scheme = "https" if self.certificates else "http"
-        wait_for(f"{scheme}://{self.endpoint}/minio/health/ready", self.process)
+        # To a stranger it says 403 once it serves, and 503 before; its health page is too early.
+        wait_for(f"{scheme}://{self.endpoint}/", self.process, status=403)
 
     def stop(self) -> None:
         if self.process:
@@ -102,18 +103,27 @@ class Minio:
             self.process.wait()
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Until `url` answers 200."""
+def wait_for(url: str, process: subprocess.Popen[bytes], status: int = 200) -> None:
+    """Until `url` answers that status."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         assert process.poll() is None, f"the server of {url} ended with status {process.returncode}"
-        try:
-            # Our own server on loopback; its certificate is what a test is about.
-            with urllib.request.urlopen(url, timeout=1, context=ssl._create_unverified_context()):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise AssertionError(f"{url} does not answer")
+        if ask(url) == status:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{url} does not answer {status}")
+
+
+def ask(url: str) -> int | None:
+    """The status that `url` answers; None where nobody does."""
+    try:
+        # Our own server on loopback; its certificate is what a test is about.
+        with urllib.request.urlopen(url, timeout=1, context=ssl._create_unverified_context()) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
 
 
 @contextmanager

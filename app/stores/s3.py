@@ -86,10 +86,11 @@ def differs(etag: str, headers: Mapping[str, str], md5: str) -> bool:
 def stat_of(key: Key, headers: Mapping[str, str]) -> Stat:
     """What the answer to a HEAD or a GET tells; StoreUnavailable where it is not S3 that answered."""
     try:
+        length = int(headers["Content-Length"])
         whole = headers.get("Content-Range", "").rpartition("/")[2]
         return Stat(
             key=key,
-            size=int(whole or headers["Content-Length"]),
+            size=int(whole) if whole else length,
             etag=headers["ETag"].strip('"'),
             modified=parsedate_to_datetime(headers["Last-Modified"]),
             content_type=headers.get("Content-Type", "application/octet-stream"),

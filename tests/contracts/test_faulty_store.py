@@ -40,7 +40,7 @@ def proxy(minio_server) -> Iterator[FaultyProxy]:
 
 @pytest.fixture
 def direct(minio_server, proxy) -> MinioStore:
-    proxy.fault = "none"
+    proxy.fault, proxy.drip_bytes = "none", 1
     store = open_bucket(minio_server)
     write(store, "old", CONTENT)
     write(store, "other", b"other")
@@ -130,6 +130,14 @@ def test_missing_keys_are_answers_and_open_no_breaker(store):
         with pytest.raises(NoSuchKey):
             store.stat(Key("missing"))
     assert read(store, "old") == CONTENT
+
+
+def test_a_body_that_trickles_is_given_up_though_each_piece_comes_in_time(store, proxy):
+    proxy.fault, proxy.drip_bytes = "drip-body", 10_000
+    begun = time.monotonic()
+    with store.open(Key("old")) as opened, pytest.raises(StoreTimeout):
+        b"".join(iter(lambda: opened.body.read(1000), b""))
+    assert time.monotonic() - begun < DEADLINE_SECONDS + 0.5
 
 
 def test_a_slow_reader_does_not_use_up_the_stores_time(store):

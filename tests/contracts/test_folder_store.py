@@ -140,6 +140,14 @@ def test_what_a_dead_writer_left_is_reclaimed_and_what_a_living_one_writes_is_no
     assert temporary(root) == []
 
 
+def test_a_writer_that_died_just_before_it_replaced_an_object_harms_it_not(store, root):
+    put(store, "a", PNG, meta={"note": "kept"})
+    os.link(root / "a", root.with_name(root.name + ".tmp") / "second-name")  # all it had done
+    restarted = FolderStore(root)
+    assert dict(restarted.stat(Key("a")).meta) == {"note": "kept"}
+    assert temporary(root) == []
+
+
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3, 0.5])
 def test_after_a_kill_every_object_is_whole_and_every_promised_one_is_there(root, seconds):
     with subprocess.Popen([sys.executable, STORM, root], stdout=subprocess.PIPE, text=True) as storm:

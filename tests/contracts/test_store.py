@@ -228,7 +228,7 @@ def test_delete_forgets_and_may_be_repeated(store):
 def test_puts_and_deletes_side_by_side_disturb_nobody(store):
     def act(number: int) -> Stat:
         name = f"a/b/{number}"
-        for _ in range(5):
+        for _ in range(25):
             put(store, name, b"x")
             store.delete(Key(name))
         return put(store, name, b"%d" % number)
