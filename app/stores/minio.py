@@ -124,10 +124,11 @@ class MinioStore:
     ) -> Stat:
         if not self._bucket_known:
             self.check()
+        call = Call(self._deadline_seconds, create=not overwrite)
         if not overwrite:
-            self._refuse_taken(key)
+            self._refuse_taken(key, call)
         counted = CountedBody(body, size)
-        with self._call(key, create=not overwrite):
+        with self._call(key, call):
             made = self._client.put_object(
                 bucket_name=self.bucket,
                 object_name=key,
@@ -182,17 +183,18 @@ class MinioStore:
                 self._client.make_bucket(bucket_name=self.bucket)
         self._bucket_known = True
 
-    def _refuse_taken(self, key: Key) -> None:
+    def _refuse_taken(self, key: Key, call: Call) -> None:
         """For services that know no conditional PUT; where there is one, it decides a race."""
         with suppress(NoSuchKey):
-            self.stat(key)
+            with self._call(key, call):
+                self._client.stat_object(bucket_name=self.bucket, object_name=key)
             raise ObjectAlreadyExists(f"{key!r} is taken")
 
     @contextmanager
-    def _call(self, name: str, create: bool = False) -> Iterator[None]:
-        """One whole operation: in time, its errors as Faults, its outcome known to the breaker."""
+    def _call(self, name: str, call: Call | None = None) -> Iterator[None]:
+        """One request and its answer: in time, errors as Faults, the outcome known to the breaker."""
         self._breaker.admit()
-        with self._talk(Call(self._deadline_seconds, create), name):
+        with self._talk(call or Call(self._deadline_seconds), name):
             yield
         self._breaker.succeeded()
 
