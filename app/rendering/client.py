@@ -1,6 +1,5 @@
 """Renders in the pool's processes: hand over a source, take back a picture or the reason why there is none."""
 
-import json
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import structlog
 
@@ -20,13 +19,19 @@ from app.imaging.limits import Limits
 from app.imaging.render import Rendered
 from app.rendering.pool import Pool, Shape
 from app.rendering.quarantine import Quarantine
-from app.rendering.wire import CONTINUE, MILLISECONDS, NOTES, Job, head, load_fault, load_header
+from app.rendering.wire import CONTINUE, Job, head, load_fault, load_header, load_rendered
 
 GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
 IDLE_SECONDS = 0.05  # within which an idle process has taken a connection off the queue
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 TRIES = 3  # of pools that go away under us
 RETRY_AFTER = {"Retry-After": "1"}
+
+# A connection that ends, and an answer that makes no sense: a decoder that runs wild may write anything.
+DEATHS = (OSError, HTTPException, ValueError, LookupError, TypeError)
+
+Answer = TypeVar("Answer")
+Load = Callable[[HTTPMessage, bytes], Answer]
 
 log = structlog.get_logger()
 
@@ -59,6 +64,7 @@ class ProcessRenderer:
     ) -> None:
         self._limits = limits
         self._seconds = seconds
+        self._memory_bytes = memory_bytes
         self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle), runtime_dir)
         self._quarantine = Quarantine(self._pool.quarantine_dir)
         self._count = count
@@ -72,43 +78,33 @@ class ProcessRenderer:
         self._pool.close()
 
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
-        headers, body = self._ask(plan.text, Source(source, size), [marks[mark] for mark in plan.marks])
-        return Rendered(
-            body=body,
-            content_type=headers["Content-Type"],
-            notes=tuple(json.loads(headers[NOTES])),
-            milliseconds=json.loads(headers[MILLISECONDS]),
-        )
+        return self._ask(plan.text, Source(source, size), [marks[mark] for mark in plan.marks], load_rendered)
 
     def inspect(self, source: BinaryIO, size: int) -> Header:
-        _, body = self._ask(None, Source(source, size), [])
-        return load_header(body)
+        return self._ask(None, Source(source, size), [], load_header)
 
-    def _ask(self, plan: str | None, source: Source, marks: list[bytes]) -> tuple[HTTPMessage, bytes]:
-        """One job and its answer: headers and body."""
+    def _ask(self, plan: str | None, source: Source, marks: list[bytes], load: Load[Answer]) -> Answer:
+        """What a process makes of one job; a Fault where it refuses it or dies over it."""
         if self._quarantine.holds(source.file, source.size):
             self._count("quarantine")
             raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
         job = Job(plan, self._limits).dump()
-        status, headers, body = self._run(job, source, marks)
-        if status == HTTPStatus.OK:
-            return headers, body
-        fault, trace = load_fault(body)
-        if trace:
-            log.error("render_failed", plan=plan, trace=trace)
-        raise fault
-
-    def _run(self, job: bytes, source: Source, marks: list[bytes]) -> tuple[int, HTTPMessage, bytes]:
-        """Status, headers and body that a process answers; a Fault where it died over the job."""
         for _ in range(TRIES):
             with self._begin(head([len(job), source.size, *map(len, marks)])) as connection:
                 begun = time.monotonic()
                 try:
-                    return self._exchange(connection, job, source, marks)
-                except (OSError, HTTPException) as error:
+                    status, headers, body = self._exchange(connection, job, source, marks)
+                    if status == HTTPStatus.OK:
+                        return load(headers, body)
+                    fault, trace = load_fault(body)
+                except DEATHS as error:
                     # A process that dies with its whole pool says nothing about the picture.
                     if self._pool.runs():
                         raise self._bury(source, time.monotonic() - begun) from error
+                    continue
+            if trace:
+                log.error("render_failed", plan=plan, trace=trace)
+            raise fault
         raise self._mourn()
 
     def _begin(self, request: bytes) -> socket.socket:
@@ -156,6 +152,8 @@ class ProcessRenderer:
             connection.sendall(mark)
         with HTTPResponse(connection, method="POST") as response:
             response.begin()
+            if response.length is None or response.length > self._memory_bytes:
+                raise HTTPException("an answer larger than a process can hold")
             return response.status, response.headers, response.read()
 
     def _refuse(self, detail: str) -> Fault:

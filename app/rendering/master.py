@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import threading
+from contextlib import suppress
 from typing import Any
 
 from app.rendering.child import warm
@@ -39,7 +40,6 @@ def on_starting(_server: Any) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_pool["memory_bytes"], _pool["memory_bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (LOG_BYTES, LOG_BYTES))  # the pool's log is all that is ever written
-    os.nice(5)  # answers that need no render go first
 
 
 def when_ready(_server: Any) -> None:
@@ -66,5 +66,6 @@ def post_fork(_server: Any, _worker: Any) -> None:
 
 def post_worker_init(_worker: Any) -> None:
     """Make the first picture before the first request comes, behind the last wall."""
-    forbid()
+    with suppress(OSError):  # a kernel without filters
+        forbid()
     warm()

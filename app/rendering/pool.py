@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ ENVIRONMENT = {
     "VIPS_WARNING": "0",  # a broken picture's complaints would fill the log
     "VIPS_DISC_THRESHOLD": "1t",  # nothing is written; the address space is the limit
     "MALLOC_ARENA_MAX": "2",  # each arena reserves address space
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # huge pages: a fifth off whatever makes large pictures
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 
@@ -152,7 +154,11 @@ class Pool:
 
 def _private(runtime_dir: Path | None, shape: Shape) -> Path:
     """The folder of this shape's pool, ours alone. RuntimeError where somebody else could have made it."""
-    installation = f"{shape} {ROOT} {sys.executable}"
+    # Workers of a newer installation must not use the pool of an older one, which lives while an old worker does.
+    newest = max(
+        path.stat().st_mtime_ns for path in [*(ROOT / "app").rglob("*.py"), Path(sysconfig.get_path("purelib"))]
+    )
+    installation = f"{shape} {ROOT} {sys.executable} {newest}"
     name = hashlib.sha256(installation.encode()).hexdigest()[:12]
     folder = (runtime_dir or Path(tempfile.gettempdir())) / f"imgfn-{os.geteuid()}-{name}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

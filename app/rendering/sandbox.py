@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import app
-from app.rendering.syscalls import seccomp
 
 # Read-only, where they exist: programs, libraries, fonts and how to find them.
 SYSTEM = (
@@ -19,6 +18,8 @@ SYSTEM = (
     "/var/cache/fontconfig",
 )  # fmt: skip
 ROOT = Path(app.__file__).parent.parent
+IMPORT = "import gunicorn, app.rendering.syscalls"
+FORBID = "from app.rendering.syscalls import forbid; forbid()"
 PROBE_SECONDS = 10.0
 
 
@@ -30,15 +31,16 @@ def python_path() -> list[str]:
 def confine() -> tuple[str, ...]:
     """The start of a command that lets the rest see no network, process or secret and write no file; () for none."""
     command = _bubblewrap()
-    return command if command and not _complaint(command) else ()
+    return command if command and not _complaint(command, IMPORT) else ()
 
 
 def sandbox_in_force() -> str:
     """In words, for people: what holds render processes on this machine."""
     walls = ["a deadline, limits of memory, CPU time and files, an environment without secrets"]
-    walls.append("seccomp (no sockets, no programs, no writing)" if seccomp() else "NO seccomp: libseccomp is missing")
+    reason = _complaint((), FORBID)
+    walls.append(f"NO seccomp: {reason}" if reason else "seccomp (no sockets, no programs, no writing)")
     command = _bubblewrap()
-    reason = _complaint(command) if command else "bwrap is not installed"
+    reason = _complaint(command, IMPORT) if command else "bwrap is not installed"
     walls.append(f"NO bubblewrap: {reason}" if reason else "bubblewrap (no network, no other processes, no data)")
     return "; ".join(walls)
 
@@ -60,9 +62,9 @@ def _bubblewrap() -> tuple[str, ...]:
 
 
 @cache
-def _complaint(command: tuple[str, ...]) -> str:
-    """Why our modules cannot be run under `command`, or "" where they can."""
-    probe = (*command, sys.executable, "-P", "-c", "import gunicorn, app.rendering.syscalls")
+def _complaint(command: tuple[str, ...], program: str) -> str:
+    """Why a Python program cannot be run under `command`, or "" where it can."""
+    probe = (*command, sys.executable, "-P", "-c", program)
     environment = {"PYTHONPATH": ":".join(python_path())}
     try:
         done = subprocess.run(probe, env=environment, capture_output=True, timeout=PROBE_SECONDS, check=False)  # noqa: S603  # our own words only

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -24,20 +23,12 @@ WRITING = os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC
 CLONE_THREAD = 0x10000
 
 
-@cache
-def seccomp() -> ModuleType | None:
-    """The binding of libseccomp; None where that library is missing."""
-    try:
-        return import_module("pyseccomp")
-    except (ImportError, RuntimeError):  # it raises RuntimeError where it finds no libseccomp
-        return None
-
-
 def forbid() -> None:
-    """Take those calls from this process and its threads for good; they fail with EPERM. Nothing where we cannot."""
-    binding = seccomp()
-    if binding is None:
-        return
+    """Take those calls from this process and its threads for good; they fail with EPERM.
+
+    Raises OSError where the platform knows no filters.
+    """
+    binding = _libseccomp()
     refuse = binding.ERRNO(errno.EPERM)
     calls = binding.SyscallFilter(binding.ALLOW)
     for name in NEVER:
@@ -52,3 +43,10 @@ def forbid() -> None:
     # abort() signals the process itself; no other one.
     calls.add_rule(refuse, "tgkill", binding.Arg(0, binding.NE, os.getpid()))
     calls.load()
+
+
+def _libseccomp() -> ModuleType:
+    try:
+        return import_module("pyseccomp")
+    except (ImportError, RuntimeError) as error:  # it raises RuntimeError where the library is missing
+        raise OSError(errno.ENOSYS, "libseccomp is not installed") from error

@@ -5,20 +5,27 @@ the queue before, and a connection that ends earlier has tried nothing: it can b
 Answers are JSON and bytes, because a broken decoder may have written them: nothing is ever unpickled.
 """
 
+import errno
 import json
 import socket
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from http.client import HTTPMessage
 
-from app.core.faults import Fault, InternalError, fault_of
+from app.core.faults import Fault, fault_of
 from app.core.formats import FORMATS
 from app.imaging.decode import Header
 from app.imaging.limits import Limits
+from app.imaging.render import Rendered
 
 PARTS = "Imgfn-Parts"
 NOTES = "Imgfn-Notes"
 MILLISECONDS = "Imgfn-Milliseconds"
+# Those of our encoders and of reports: a child must not make a page with a script of a picture.
+CONTENT_TYPES = {
+    *(known.content_type for known in FORMATS.values() if known.written),
+    "application/json",
+    "text/plain; charset=utf-8",
+}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -59,7 +66,7 @@ def receive(sock: socket.socket, size: int) -> bytes:
     while size:
         chunk = sock.recv(size, socket.MSG_WAITALL)
         if not chunk:
-            raise ConnectionResetError("the other side is gone")
+            raise ConnectionResetError(errno.ECONNRESET, "the other side is gone")
         chunks.append(chunk)
         size -= len(chunk)
     return b"".join(chunks)
@@ -70,18 +77,13 @@ def dump_fault(fault: Fault, trace: str = "") -> bytes:
     return json.dumps(fault.facts() | {"trace": trace}).encode()
 
 
-def load_fault(text: bytes) -> tuple[Fault, str]:
-    """The fault that a child raised, and its trace. InternalError where the child wrote something else."""
-    try:
-        told: Mapping[str, Any] = json.loads(text)
-        fault = fault_of(str(told["code"]))(
-            str(told["detail"]),
-            parameter=_text(told.get("parameter")),
-            expected=_text(told.get("expected")),
-        )
-        return fault, str(told["trace"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return InternalError(), f"a renderer answered {text[:200]!r}"
+def load_fault(body: bytes) -> tuple[Fault, str]:
+    """The fault that a child raised, and its trace. Raises ValueError or LookupError where it wrote something else."""
+    told = json.loads(body)
+    kind = fault_of(told["code"])
+    return kind(str(told["detail"]), parameter=_text(told.get("parameter")), expected=_text(told.get("expected"))), str(
+        told["trace"]
+    )
 
 
 def dump_header(header: Header) -> bytes:
@@ -89,10 +91,21 @@ def dump_header(header: Header) -> bytes:
     return json.dumps(asdict(header) | {"format": header.format.name}).encode()
 
 
-def load_header(text: bytes) -> Header:
-    """Undo `dump_header`."""
-    told = json.loads(text)
+def load_header(_headers: HTTPMessage, body: bytes) -> Header:
+    """The header that a child read. Raises ValueError, LookupError or TypeError where it wrote something else."""
+    told = json.loads(body)
     return Header(**told | {"format": FORMATS[told["format"]]})
+
+
+def load_rendered(headers: HTTPMessage, body: bytes) -> Rendered:
+    """What a child rendered. Raises ValueError or TypeError where no render of ours answers like that."""
+    content_type = headers["Content-Type"]
+    if content_type not in CONTENT_TYPES:
+        raise ValueError(f"a renderer answered with the type {content_type!r}")
+    notes, milliseconds = json.loads(headers[NOTES]), json.loads(headers[MILLISECONDS])
+    return Rendered(
+        body, content_type, tuple(map(str, notes)), {str(name): float(value) for name, value in milliseconds.items()}
+    )
 
 
 def _text(value: object) -> str | None:

@@ -94,6 +94,10 @@ def misbehave(how):
     return _plan("misbehave", Choice((how,)), how)
 
 
+def lie(kind):
+    return _plan("lie", Choice((kind,)), kind)
+
+
 def reveal():
     return _plan("reveal", None, None)
 

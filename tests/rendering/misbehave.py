@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -54,6 +55,19 @@ def clock(picture: Picture, milliseconds: Annotated[int, Int(0, 600_000)]) -> Re
     return _report({"begun": begun, "ended": time.monotonic(), "pool": POOL, "process": os.getpid()})
 
 
+@operation(example="page")
+def lie(picture: Picture, kind: Annotated[str, Choice(("page", "giant", "nonsense"))]) -> Report:
+    """Answer what no render of ours answers."""
+    match kind:
+        case "giant":
+            _caller_of_render()["sock"].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
+            time.sleep(60)
+        case "nonsense":
+            _caller_of_render()["sock"].sendall(b"\0" * 100_000)
+            os._exit(0)
+    return Report("text/html", b"<script>")
+
+
 @operation()
 def reveal(picture: Picture) -> Report:
     """What this process knows and may do."""
@@ -72,6 +86,13 @@ def reveal(picture: Picture) -> Report:
     return _report(
         {"environment": dict(os.environ), "folder": str(Path.cwd())} | {n: _try(a) for n, a in attempts.items()}
     )
+
+
+def _caller_of_render() -> dict:
+    frame = sys._getframe()
+    while "sock" not in frame.f_locals:
+        frame = frame.f_back
+    return frame.f_locals
 
 
 def _try(attempt) -> str:

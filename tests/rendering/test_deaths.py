@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from app.core.faults import BadImage, ImageTooLarge, InternalError, RenderTimeout, UnsupportedMediaType
 from app.core.plan import parse_path
-from tests.rendering.conftest import ask, children, clock, hold, masters, misbehave, picture, wait_until
+from tests.rendering.conftest import ask, children, clock, hold, lie, masters, misbehave, picture, wait_until
 
 
 @pytest.mark.parametrize("plan", [hold(60_000), misbehave("spin")], ids=["sleeping", "looping"])
@@ -55,6 +55,14 @@ def test_the_log_names_the_picture_that_killed_a_renderer(pool, source):
     (line,) = lines
     assert line["log_level"] == "warning"
     assert line["sha256"] == hashlib.sha256(source.getvalue()).hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["page", "giant", "nonsense"])
+def test_an_answer_that_no_render_gives_is_not_believed(pool, source, events, kind):
+    renderer = pool()
+    with pytest.raises(BadImage):
+        ask(renderer, source, lie(kind))
+    assert events == ["crash"]
 
 
 def test_faults_come_back_as_they_were_raised(pool):
