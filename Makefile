@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run bench test test-hard lint install clean miniprogram-wechat
+.PHONY: help run bench test test-hard lint install clean fc-code docs miniprogram-wechat
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -38,6 +38,15 @@ miniprogram-wechat:  ## the mini-program for WeChat, in dist/miniprogram-wechat
 bench: $(STAMP)  ## measure speed, size, memory and quality against others; IMAGES=DIR for your own photographs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m bench $(if $(IMAGES),--images $(IMAGES)) $(PARTS)
+
+FC_PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+fc-code: $(STAMP)  ## what Function Compute gets, in deploy/fc/code
+	rm -rf deploy/fc/code deploy/fc/wheels
+	$(FC_PIP) wheel --no-deps --constraint constraints.txt --wheel-dir deploy/fc/wheels pyvips  # it has no wheel on PyPI
+	$(FC_PIP) install --constraint constraints.txt --find-links deploy/fc/wheels --target deploy/fc/code \
+		--python-version 3.12 --only-binary=:all: --platform manylinux2014_x86_64 \
+		$(foreach glibc,2_17 2_24 2_26 2_27 2_28,--platform manylinux_$(glibc)_x86_64) .
+	install -D deploy/fc/bridge.py deploy/fc/code/deploy/fc/bridge.py
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -3,14 +3,32 @@
 import itertools
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 from app.core.runtime import private_folder
-from app.core.settings import load_settings
+from app.core.settings import BadSettings, Settings, load_settings
 from app.telemetry import METRICS_FOLDER, METRICS_SEAT, capture_logging, configure_logging
 
-_settings = load_settings()
+
+def _read_settings() -> Settings:
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        complaint = f"These settings cannot be used:\n{error}"
+    else:
+        if not settings.exposed:
+            return settings
+        complaint = (
+            f"IMGFN_HOST: strangers can reach {settings.host}, and nothing keeps them from uploading and rendering; "
+            "set IMGFN_UPLOAD_TOKEN or IMGFN_SIGNING_KEYS, or IMGFN_OPEN=true if that is meant"
+        )
+    sys.stderr.write(f"{complaint}\n")
+    raise SystemExit(2)
+
+
+_settings = _read_settings()
 configure_logging(_settings.log_level)
 
 bind = [f"{_settings.host}:{_settings.port}"]
