@@ -90,6 +90,7 @@ class ProcessRenderer:
             raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
         job = Job(plan, self._limits).dump()
         for _ in range(TRIES):
+            source.file.seek(0)
             with self._begin(head([len(job), source.size, *map(len, marks)])) as connection:
                 begun = time.monotonic()
                 try:
@@ -145,7 +146,6 @@ class ProcessRenderer:
     ) -> tuple[int, HTTPMessage, bytes]:
         connection.settimeout(self._seconds + GRACE_SECONDS)
         connection.sendall(job)
-        source.file.seek(0)
         if connection.sendfile(source.file, count=source.size) != source.size:
             raise InternalError("the source is shorter than it was said to be")
         for mark in marks:

@@ -4,13 +4,12 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from app.core.plan import Plan, Step
-from app.core.spec import REQUIRED, Choice, Int, Operation, Param
 from app.imaging.limits import Limits
 from app.rendering import ProcessRenderer
 
@@ -75,31 +74,32 @@ def ask(renderer, source, plan):
     return renderer.render(source, source.tell(), plan, {})
 
 
-def _plan(name, kind, value):
-    """A plan of an operation that only the pool knows: the client needs no more than its text."""
-    params = (Param("value", "value", kind, REQUIRED),) if kind else ()
-    step = Step(Operation(name, "", params, "", lambda: None, "output", False, "tests", ()), (value,) if kind else ())
-    return Plan((step,))
+@dataclass(frozen=True)
+class Words:
+    """A plan of operations that only the pool knows: its text is all that a client reads of it."""
+
+    text: str
+    marks: tuple = ()
 
 
 def hold(milliseconds):
-    return _plan("hold", Int(0, 600_000), milliseconds)
+    return Words(f"hold/{milliseconds}")
 
 
 def clock(milliseconds):
-    return _plan("clock", Int(0, 600_000), milliseconds)
+    return Words(f"clock/{milliseconds}")
 
 
 def misbehave(how):
-    return _plan("misbehave", Choice((how,)), how)
+    return Words(f"misbehave/{how}")
 
 
 def lie(kind):
-    return _plan("lie", Choice((kind,)), kind)
+    return Words(f"lie/{kind}")
 
 
 def reveal():
-    return _plan("reveal", None, None)
+    return Words("reveal")
 
 
 def masters(runtime_dir):
