@@ -4,13 +4,13 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
-import app.ops  # noqa: F401  fills the registry
 from app.cloud import newest_keys, remember_context
 from app.core.key import Key
 from app.core.runtime import private_folder
 from app.core.store import Store
 from app.flights import Flights
 from app.imaging.limits import Limits
+from app.ops import load_operations
 from app.rates import PlanRate
 from app.rendering import InlineRenderer, ProcessRenderer, Renderer
 from app.service import Service
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 @functools.cache
 def settings() -> "Settings":
-    """The Settings of this process; raises BadSettings."""
+    """The Settings of this process, read once and with all operations at hand. Raises BadSettings."""
     from app.core.settings import load_settings
 
     loaded = load_settings()
     configure_logging(loaded.log_level)
+    load_operations()
     return loaded
 
 

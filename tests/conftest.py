@@ -9,3 +9,7 @@ from tests.servers import Minio, running_minio
 def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minio]:
     with running_minio(tmp_path_factory.mktemp("minio")) as server:
         yield server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-docs", action="store_true", help="write the documents that tests generate")
