@@ -22,7 +22,7 @@ from app.core.faults import (
     NotFound,
     RangeNotSatisfiable,
 )
-from app.service import Choose, Part, Produced, Wanted
+from app.service import OPAQUE, Choose, Part, Produced, Wanted
 from app.telemetry import choose_request_id, observe_request
 
 if TYPE_CHECKING:
@@ -167,7 +167,8 @@ def picture(produced: Produced, wanted: Wanted, max_age: int) -> Response:
     headers["Accept-Ranges"] = "bytes"
     headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
     # An SVG is a program: nobody may open a stored one in our origin.
-    headers["Content-Disposition"] = "attachment" if produced.content_type == "image/svg+xml" else "inline"
+    closed = produced.content_type in ("image/svg+xml", OPAQUE)
+    headers["Content-Disposition"] = "attachment" if closed else "inline"
     headers["X-Imgfn-Result"] = "made" if produced.made else "kept"
     if produced.notes:
         headers["X-Imgfn-Note"] = "; ".join(produced.notes)

@@ -7,11 +7,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 from app.core.faults import AccessDenied, Fault, ImageTooLarge, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
+from app.core.formats import sniff
 from app.core.key import Key
 from app.core.plan import Plan
 from app.core.spec import Mark
@@ -26,6 +27,9 @@ from app.telemetry import observe_mishap, observe_render
 RECIPE = "1"  # another one when the same plan starts to give other pixels
 SPOOL_BYTES = 1024 * 1024  # bodies larger than this lie on disk, not in memory
 CHUNK_BYTES = 256 * 1024
+
+HEAD_BYTES = 1024  # what `sniff` needs to know an SVG
+OPAQUE = "application/octet-stream"  # what is no picture is nobody's business to show
 
 Part = tuple[int, int]  # first byte, number of bytes
 Choose = Callable[[int], Part]  # size of the whole -> which part of it is wanted
@@ -116,7 +120,8 @@ class Service:
         A new result counts against its source's rate unless `unbounded`; raises TooManyPlans where that is used up.
         """
         if not wanted.plan.steps:
-            return _read(self.sources, wanted.source.key, choose)
+            original = _read(self.sources, wanted.source.key, choose)
+            return replace(original, content_type=self._type_of(wanted.source.key, original))
         try:
             if self.keep_results:
                 return _read(self.results, wanted.key, choose)
@@ -202,6 +207,16 @@ class Service:
         except NoSuchKey:
             return None
         return Produced((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
+
+    def _type_of(self, key: Key, original: Produced) -> str:
+        """The media type that the first bytes announce: what a bucket says of its objects anybody may have written."""
+        if original.part is None and isinstance(original.chunks, tuple):
+            head = original.chunks[0]
+        else:
+            with self.sources.open(key, 0, HEAD_BYTES) as opened:
+                head = opened.body.read()
+        fmt = sniff(head[:HEAD_BYTES])
+        return fmt.content_type if fmt else OPAQUE
 
     def _make(self, wanted: Wanted, unbounded: bool) -> Produced:
         if not unbounded:

@@ -11,7 +11,7 @@ class Output:
     quality: int | None = None  # 1 to 100, absolute; at most this (`quality,Q_`)
     relative_quality: int | None = None  # percent of the source's own quality (`quality,q_`)
     interlace: bool = False  # progressive JPEG, interlaced PNG and GIF
-    keep: str = "copyright"  # which metadata stay, each with those before it: none, icc, copyright, all
+    keep: str = "icc"  # which metadata stay, each with those before it: none, icc, copyright, all
     max_bytes: int | None = None  # the best quality that fits
     upright: bool = True  # apply the EXIF orientation before the first step
     frame: int | None = None  # the only frame or page that is read, from 0; None: all

@@ -96,7 +96,7 @@ def parse_path(path: str, find_style: FindStyle = no_styles) -> tuple[Plan, str]
     the caller's next call), and may be empty. Raises InvalidArgument or MissingArgument, naming the operation and the
     parameter, and what `find_style` raises.
     """
-    segments = path.removeprefix("/").split("/")
+    segments = path.split("/")
     plan = Plan()
     position = 0
     while position < len(segments):

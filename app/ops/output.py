@@ -57,8 +57,8 @@ def max_bytes(output: Output, most: Annotated[int, Int(100, 100_000_000, unit="b
 def keep(output: Output, what: Annotated[str, Choice(("icc", "copyright", "all"))]) -> Output:
     """Say which metadata stay.
 
-    icc: the colour profile; copyright: also the names of artist and owner; all: also EXIF and XMP. Without it copyright
-    stays; all the rest, where a picture was taken first of all, goes.
+    icc: the colour profile; copyright: also the names of artist and owner; all: also EXIF and XMP. Without it the
+    profile stays; all the rest, where a picture was taken first of all, goes.
     """
     return replace(output, keep=what)
 

@@ -146,7 +146,8 @@ class ProcessRenderer:
     ) -> tuple[int, HTTPMessage, bytes]:
         connection.settimeout(self._seconds + GRACE_SECONDS)
         connection.sendall(job)
-        if connection.sendfile(source.file, count=source.size) != source.size:
+        # sendfile takes no count of 0; an empty file is the sniffer's to refuse.
+        if source.size and connection.sendfile(source.file, count=source.size) != source.size:
             raise InternalError("the source is shorter than it was said to be")
         for mark in marks:
             connection.sendall(mark)
