@@ -78,6 +78,7 @@ PICTURES = [
     Ask("proc", "/no/such.png"),
     Ask("proc", "/../x.png"),
     Ask("proc", "/a//x.png"),
+    Ask("proc", "//lena.png"),
     Ask("proc", "/%00.png"),
     Ask("proc", "/%FF.png"),
     Ask("proc", "/" + "x" * 5000),  # over the limit of the path and the query

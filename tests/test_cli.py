@@ -1,0 +1,127 @@
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.core.spec import REGISTRY
+from tests.servers import ROOT
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "in.jpg"
+    Image.effect_noise((120, 80), 80).convert("RGB").save(path)
+    return path
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[bytes]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("IMGFN_")}
+    own = {"folder": "data", "runtime_dir": str(folder / "runtime"), "render": "inline"} | settings
+    return subprocess.run(
+        [sys.executable, "-c", "from app.cli import main; main(prog_name='imgfn')", *arguments],
+        cwd=folder,
+        env=environ | {"PYTHONPATH": str(ROOT)} | {f"IMGFN_{name.upper()}": value for name, value in own.items()},
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def test_proc_runs_a_plan_and_writes_the_format_of_the_targets_name(tmp_path: Path, photo: Path):
+    assert run(tmp_path, "proc", "rotate/10/resize/w_60", "in.jpg", "out.webp").returncode == 0
+    image = Image.open(tmp_path / "out.webp")
+    assert (image.format, image.width) == ("WEBP", 60)
+
+
+@pytest.mark.parametrize(
+    ("plan", "target", "expected"),
+    [
+        ("format/png", "out.webp", "PNG"),  # the plan wins
+        ("format/auto", "out.webp", "WEBP"),
+        ("resize/w_10", "out.jpeg", "JPEG"),
+        ("resize/w_10", "out", "JPEG"),  # the source's own
+    ],
+)
+def test_the_format_is_the_plans_else_the_names_else_the_sources(
+    tmp_path: Path, photo: Path, plan: str, target: str, expected: str
+):
+    assert run(tmp_path, "proc", plan, "in.jpg", target).returncode == 0
+    assert Image.open(tmp_path / target).format == expected
+
+
+def test_proc_writes_to_a_pipe_and_reports_in_words(tmp_path: Path, photo: Path):
+    piped = run(tmp_path, "proc", "resize/w_10/format/png", "in.jpg", "-")
+    assert Image.open(io.BytesIO(piped.stdout)).size[0] == 10
+    assert b"ImageWidth" in run(tmp_path, "proc", "info", "in.jpg", "-").stdout
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ("rotat/10", b"did you mean rotate?"),
+        ("rotate/361", b"a number from 0 to 360"),
+        ("resize/_", b"resize needs"),
+    ],
+)
+def test_a_plan_that_cannot_be_run_is_explained_without_a_traceback(
+    tmp_path: Path, photo: Path, plan: str, words: bytes
+):
+    failed = run(tmp_path, "proc", plan, "in.jpg", "out.png")
+    assert failed.returncode == 1
+    assert words in failed.stderr
+    assert b"Traceback" not in failed.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_operations_lists_every_one(tmp_path: Path):
+    listed = run(tmp_path, "operations").stdout.decode()
+    assert [name for name in REGISTRY.names() if f"\n{name}" not in listed] == []
+
+
+@pytest.mark.parametrize("command", [("serve",), ("serve", "--sample"), ("doctor",), ("proc", "info", "in.jpg", "-")])
+def test_bad_settings_end_every_command_with_status_2_and_all_their_names(
+    tmp_path: Path, photo: Path, command: tuple[str, ...]
+):
+    failed = run(tmp_path, *command, port="x", store="y")
+    assert failed.returncode == 2
+    assert b"IMGFN_PORT" in failed.stderr
+    assert b"IMGFN_STORE" in failed.stderr
+    assert b"Traceback" not in failed.stderr
+
+
+def test_serve_refuses_strangers_unless_told_otherwise(tmp_path: Path):
+    refused = run(tmp_path, "serve", host="0.0.0.0", port="0")
+    assert refused.returncode == 2
+    assert b"IMGFN_OPEN" in refused.stderr
+
+
+def test_doctor_finds_a_sound_server_sound(tmp_path: Path):
+    found = run(tmp_path, "doctor", render="process")
+    assert found.returncode == 0
+    assert b"FAIL" not in found.stdout
+    assert b"versions: imgfn" in found.stdout
+
+
+def test_doctor_fails_where_a_store_cannot_be_reached(tmp_path: Path):
+    found = run(tmp_path, "doctor", store="minio", s3_endpoint="127.0.0.1:1", s3_access_key="a", s3_secret_key="b")
+    assert found.returncode == 1
+    assert b"FAIL  the sources cannot be reached (bucket imgfn-sources at 127.0.0.1:1)" in found.stdout
+
+
+def test_doctor_warns_of_what_is_unsafe(tmp_path: Path):
+    found = run(
+        tmp_path,
+        "doctor",
+        host="0.0.0.0",
+        allow_overwrite="true",
+        admin_token="short",
+        fodler="x",
+    ).stdout.decode()
+    assert "!!    anybody who reaches 0.0.0.0:8000 may upload" in found
+    assert "!!    renders run in the web workers" in found
+    assert "IMGFN_ADMIN_TOKEN has fewer than 16 characters" in found
+    assert "short" not in found
+    assert "IMGFN_FODLER is no setting; is IMGFN_FOLDER meant?" in found
