@@ -27,9 +27,6 @@ START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is ju
 TRIES = 3  # of pools that go away under us
 RETRY_AFTER = {"Retry-After": "1"}
 
-# A connection that ends, and an answer that makes no sense: a decoder that runs wild may write anything.
-DEATHS = (OSError, HTTPException, ValueError, LookupError, TypeError)
-
 Answer = TypeVar("Answer")
 Load = Callable[[HTTPMessage, bytes], Answer]
 
@@ -98,7 +95,7 @@ class ProcessRenderer:
                     if status == HTTPStatus.OK:
                         return load(headers, body)
                     fault, trace = load_fault(body)
-                except DEATHS as error:
+                except (OSError, HTTPException) as error:
                     # A process that dies with its whole pool says nothing about the picture.
                     if self._pool.runs():
                         raise self._bury(source, time.monotonic() - begun) from error

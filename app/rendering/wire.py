@@ -8,8 +8,10 @@ Answers are JSON and bytes, because a broken decoder may have written them: noth
 import errno
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 
 from app.core.faults import Fault, fault_of
 from app.core.formats import FORMATS
@@ -77,13 +79,23 @@ def dump_fault(fault: Fault, trace: str = "") -> bytes:
     return json.dumps(fault.facts() | {"trace": trace}).encode()
 
 
+@contextmanager
+def _from_one_of_ours() -> Iterator[None]:
+    """A decoder that runs wild may have written the answer: nonsense raises HTTPException, as broken HTTP does."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise HTTPException("no render of ours answers like that") from error
+
+
+@_from_one_of_ours()
 def load_fault(body: bytes) -> tuple[Fault, str]:
-    """The fault that a child raised, and its trace. Raises ValueError or LookupError where it wrote something else."""
+    """The fault that a child raised, and its trace."""
     told = json.loads(body)
-    kind = fault_of(told["code"])
-    return kind(str(told["detail"]), parameter=_text(told.get("parameter")), expected=_text(told.get("expected"))), str(
-        told["trace"]
+    fault = fault_of(told["code"])(
+        str(told["detail"]), parameter=_text(told.get("parameter")), expected=_text(told.get("expected"))
     )
+    return fault, str(told["trace"])
 
 
 def dump_header(header: Header) -> bytes:
@@ -91,21 +103,21 @@ def dump_header(header: Header) -> bytes:
     return json.dumps(asdict(header) | {"format": header.format.name}).encode()
 
 
+@_from_one_of_ours()
 def load_header(_headers: HTTPMessage, body: bytes) -> Header:
-    """The header that a child read. Raises ValueError, LookupError or TypeError where it wrote something else."""
+    """The header that a child read."""
     told = json.loads(body)
     return Header(**told | {"format": FORMATS[told["format"]]})
 
 
+@_from_one_of_ours()
 def load_rendered(headers: HTTPMessage, body: bytes) -> Rendered:
-    """What a child rendered. Raises ValueError or TypeError where no render of ours answers like that."""
-    content_type = headers["Content-Type"]
-    if content_type not in CONTENT_TYPES:
-        raise ValueError(f"a renderer answered with the type {content_type!r}")
-    notes, milliseconds = json.loads(headers[NOTES]), json.loads(headers[MILLISECONDS])
-    return Rendered(
-        body, content_type, tuple(map(str, notes)), {str(name): float(value) for name, value in milliseconds.items()}
-    )
+    """What a child rendered."""
+    content_type, notes = headers["Content-Type"], tuple(json.loads(headers[NOTES]))
+    if content_type not in CONTENT_TYPES or not all(note.isprintable() for note in notes):
+        raise ValueError(content_type)
+    milliseconds = {name: float(value) for name, value in json.loads(headers[MILLISECONDS]).items()}
+    return Rendered(body, content_type, notes, milliseconds)
 
 
 def _text(value: object) -> str | None:

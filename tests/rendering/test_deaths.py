@@ -65,6 +65,12 @@ def test_an_answer_that_no_render_gives_is_not_believed(pool, source, events, ki
     assert events == ["crash"]
 
 
+def test_an_empty_source_is_refused_like_any_other(pool, events):
+    with pytest.raises(UnsupportedMediaType):
+        ask(pool(), io.BytesIO(), parse_path("resize/w_20")[0])
+    assert events == []
+
+
 def test_faults_come_back_as_they_were_raised(pool):
     renderer = pool()
     with pytest.raises(UnsupportedMediaType) as caught:
