@@ -2,22 +2,24 @@
 
 import difflib
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
+from PIL import features
 
 from app import wiring
 from app.core.faults import Fault
 from app.core.settings import PREFIX, Settings
 from app.core.variables import is_secret
+from app.imaging import fonts
 from app.rendering.sandbox import sandbox_in_force
 
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
+INSTALL_FONT = "Debian: apt-get install fonts-wqy-zenhei"
 MIN_SECRET_CHARACTERS = 16
 # Variables of ours that are no settings: for tests, or from a server to its workers.
 OTHER_VARIABLES = {"IMGFN_REQUIRE_REAL", "IMGFN_CORPUS", "IMGFN_SEAT"}
@@ -37,7 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_examine_versions(),
         *_examine_stores(settings),
         *_examine_rendering(settings),
-        *_examine_fonts(),
+        *_examine_fonts(settings),
         *_examine_access(settings),
         *_examine_names(),
     ]
@@ -78,16 +80,19 @@ def _examine_rendering(settings: Settings) -> Iterator[Finding]:
     yield Finding("unsafe" if "NO " in walls else "fine", f"their walls: {walls}")
 
 
-def _examine_fonts() -> Iterator[Finding]:
-    if shutil.which("fc-list") is None:
-        yield Finding("unsafe", "fontconfig is not installed: text in watermarks has no fonts")
-        return
-    listed = subprocess.run(["fc-list", ":lang=zh", "family"], capture_output=True, text=True, check=False)  # noqa: S607  # the system's own
-    families = sorted({line.partition(",")[0] for line in listed.stdout.splitlines() if line})
-    if families:
-        yield Finding("fine", f"fonts for Chinese: {', '.join(families[:4])}")
+def _examine_fonts(settings: Settings) -> Iterator[Finding]:
+    fonts.look_in(map(Path, settings.font_dirs))
+    for folder in settings.font_dirs:
+        if not Path(folder).is_dir():
+            yield Finding("broken", f"IMGFN_FONT_DIRS names {folder}, which is no folder")
+    if fonts.installed(fonts.DEFAULT):
+        yield Finding("fine", f"text in watermarks: {fonts.DEFAULT} and {len(fonts.faces()) - 1} other font faces")
+    elif fonts.faces():
+        yield Finding("unsafe", f"text in watermarks: not {fonts.DEFAULT} ({INSTALL_FONT}), other fonts stand in")
     else:
-        yield Finding("unsafe", "no font has Chinese characters (Debian: apt-get install fonts-wqy-zenhei)")
+        yield Finding("unsafe", f"text in watermarks: there is no font ({INSTALL_FONT})")
+    if not features.check("raqm"):
+        yield Finding("unsafe", "text in watermarks: this Pillow has no raqm, Arabic and Indic letters will not join")
 
 
 def _examine_access(settings: Settings) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cloud import newest_keys, remember_context
@@ -130,8 +131,9 @@ def build_renderer(chosen: "Settings") -> Renderer:
         max_output_side=chosen.max_output_side,
         max_output_pixels=chosen.max_output_pixels,
     )
+    fonts = tuple(str(Path(folder).resolve()) for folder in chosen.font_dirs)
     if chosen.render == "inline":
-        return InlineRenderer(limits)
+        return InlineRenderer(limits, fonts)
     return ProcessRenderer(
         limits,
         runtime_dir=chosen.runtime_dir,
@@ -140,4 +142,5 @@ def build_renderer(chosen: "Settings") -> Renderer:
         seconds=chosen.render_seconds,
         memory_bytes=chosen.render_memory_bytes,
         recycle=chosen.render_recycle,
+        font_dirs=fonts,
     )

@@ -47,6 +47,10 @@ class MissingArgument(Fault):
     status, code, title = 400, "MissingArgument", "An argument is missing"
 
 
+class WatermarkError(Fault):
+    status, code, title = 400, "WatermarkError", "The watermark cannot be made"
+
+
 class BadRequest(Fault):
     status, code, title = 400, "BadRequest", "The request cannot be understood"
 

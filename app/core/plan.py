@@ -10,6 +10,7 @@ from app.core.spec import REGISTRY, Mark, Operation, Param
 
 DEFAULTS, END, STYLE = "_", "-", "style"
 MAX_STEPS = 20
+MAX_MARKS = 3  # as OSS
 
 
 @dataclass(frozen=True)
@@ -225,4 +226,24 @@ def _checked(steps: tuple[Step, ...]) -> tuple[Step, ...]:
             raise InvalidArgument(
                 f"{step.operation.name} ends a plan", parameter=step.operation.name, expected="it as the last step"
             )
+    marks = [value for step in steps for value in step.values if isinstance(value, Mark)]
+    if len(marks) > MAX_MARKS:
+        raise InvalidArgument(
+            f"the plan has {len(marks)} watermark images", parameter="image", expected=f"at most {MAX_MARKS} images"
+        )
+    for mark in marks:
+        _check_process(mark)
     return steps
+
+
+def _check_process(mark: Mark) -> None:
+    """Raise InvalidArgument where a mark's own process does more than change its pixels."""
+    steps = parse_oss(mark.process).steps if mark.process else ()
+    for step in steps:
+        pixels = step.operation.stage != "output" and not step.operation.reports
+        if not pixels or any(isinstance(value, Mark) for value in step.values):
+            raise InvalidArgument(
+                f"the watermark {mark.key} is to go through {step.operation.name}",
+                parameter="image",
+                expected="actions on its pixels, without other images",
+            )

@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     auto_formats: Annotated[Words, AfterValidator(_written)] = Field(
         ("avif", "webp"), description="formats that format/auto may choose, best first"
     )
+    font_dirs: Words = Field((), description="folders of fonts for watermarks, before the system's")
     cache_seconds: int = Field(86_400, ge=0, description="Cache-Control max-age of pictures")
     cors_origins: Words = Field(("*",), description="origins that may read answers; empty: none")
 

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from app.core.faults import BadImage, UnsupportedMediaType, WatermarkError
 from app.core.picture import Output, Report
 from app.core.plan import Plan, Step, parse_oss
 from app.core.spec import Mark
@@ -55,7 +56,7 @@ def _do(steps: Iterable[Step], picture: Picture, marks: Mapping[Mark, bytes]) ->
     """The picture after all steps, or the report that the last one gives."""
     answer: Any = picture
     for step in steps:
-        values = [_mark(value, picture, marks) if isinstance(value, Mark) else value for value in step.values]
+        values = [_mark(value, answer, marks) if isinstance(value, Mark) else value for value in step.values]
         match step.operation.stage:
             case "frame":
                 answer = answer.map(lambda frame, do=step.operation.apply, values=values: do(frame, *values))
@@ -65,11 +66,16 @@ def _do(steps: Iterable[Step], picture: Picture, marks: Mapping[Mark, bytes]) ->
 
 
 def _mark(mark: Mark, picture: Picture, marks: Mapping[Mark, bytes]) -> Picture:
-    """Another object as a picture, its own process done."""
-    opened = Picture.of(Source.of(marks[mark], picture.source.limits), Output(format="png"))
-    if mark.process:
-        opened = _do(parse_oss(mark.process).steps, opened, marks)
-    return opened
+    """Another object as a picture of one frame, its own process done.
+
+    Raises WatermarkError where it is no image that we read.
+    """
+    try:
+        source = Source.of(marks[mark], picture.source.limits)
+    except (UnsupportedMediaType, BadImage) as error:
+        raise WatermarkError(f"the watermark {mark.key}: {error.detail}", parameter="image") from error
+    opened = replace(Picture.of(source, Output(format="png", frame=0)), under=picture.size)
+    return _do(parse_oss(mark.process).steps, opened, marks) if mark.process else opened
 
 
 def _shares(source: Source, before_encode: float, encode_share: float) -> Mapping[str, float]:

@@ -42,7 +42,7 @@ def resize(
     P is for watermarks only: the picture fits inside so much of the main picture, whichever of the two is larger.
     """
     if share is not None:
-        return picture.resize(fit(picture.size, "lfit", *_share(picture, share), limit=False).scaled)
+        return inside_share(picture, picture.under, share)
     small_only = limit or (picture.header.animated and picture.header.format.name == "gif")
     ratio = picture.output.dpr
     width, height = times(width, ratio), times(height, ratio)
@@ -62,14 +62,15 @@ def resize(
     return scaled.crop((left, top, left + wanted.canvas[0], top + wanted.canvas[1]))
 
 
-def _share(picture: Picture, percent: int) -> Size:
-    if picture.under is None:
+def inside_share(mark: Picture, main: Size | None, percent: int) -> Picture:
+    """A mark scaled up or down to fit inside `percent` of the main picture; InvalidArgument where there is none."""
+    if main is None:
         raise InvalidArgument(
-            "resize: P is a share of the main picture, and this is none's mark",
+            "resize: P is a share of the main picture, and this picture is no mark",
             parameter="P",
             expected="P in the process of a watermark's image",
         )
-    return by_percent(picture.under, percent, limit=False).scaled
+    return mark.resize(fit(mark.size, "lfit", *by_percent(main, percent, limit=False).scaled, limit=False).scaled)
 
 
 def pad(picture: Picture, canvas: Size, anchor: str, background: str, colour: str) -> Picture:
@@ -117,8 +118,8 @@ def crop(
 @operation(example="x_100,i_1", one_of=("x", "y"))
 def indexcrop(
     picture: Picture,
-    x: Annotated[int | None, Int(1, 30_000, unit="px")] = None,
-    y: Annotated[int | None, Int(1, 30_000, unit="px")] = None,
+    x: Annotated[int | None, Int(1, 30_000, "x", "px")] = None,
+    y: Annotated[int | None, Int(1, 30_000, "y", "px")] = None,
     index: Annotated[int, Int(0, 30_000, "i")] = 0,
 ) -> Picture:
     """Cut into upright strips x wide, or lying ones y high, and keep strip i, counted from 0.

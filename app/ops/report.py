@@ -47,7 +47,7 @@ def average_hue(picture: Picture) -> Report:
 
 
 @operation(example="x_4,y_3")
-def blurhash(picture: Picture, x: Annotated[int, Int(1, 9)] = 4, y: Annotated[int, Int(1, 9)] = 3) -> Report:
+def blurhash(picture: Picture, x: Annotated[int, Int(1, 9, "x")] = 4, y: Annotated[int, Int(1, 9, "y")] = 3) -> Report:
     """A placeholder of 20 to 30 characters (https://blurha.sh); x and y are its waves across and down.
 
     Transparent parts lie on white.

@@ -57,12 +57,13 @@ class ProcessRenderer:
         seconds: float,
         memory_bytes: int,
         recycle: int,
+        font_dirs: tuple[str, ...] = (),
         count: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._limits = limits
         self._seconds = seconds
         self._memory_bytes = memory_bytes
-        self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle), runtime_dir)
+        self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs), runtime_dir)
         self._quarantine = Quarantine(self._pool.quarantine_dir)
         self._count = count
 

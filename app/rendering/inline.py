@@ -1,11 +1,13 @@
 """Renders in the calling process: for small cloud functions and debugging. Nothing protects the caller here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import BinaryIO
 
 from app.core.plan import Plan
 from app.core.spec import Mark
 from app.imaging.decode import Header, inspect
+from app.imaging.fonts import look_in
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered, render
 
@@ -13,8 +15,9 @@ from app.imaging.render import Rendered, render
 class InlineRenderer:
     """No deadline, no memory limit, no queue: the caller takes what the picture does to it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, font_dirs: Iterable[str] = ()) -> None:
         self._limits = limits
+        look_in(map(Path, font_dirs))
 
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
         return render(_read(source, size), plan, self._limits, marks)

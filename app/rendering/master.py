@@ -11,12 +11,16 @@ import resource
 import signal
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from app.imaging.fonts import look_in
 from app.rendering.child import warm
 from app.rendering.syscalls import forbid
 
 _pool = json.loads(os.environ["IMGFN_POOL"])
+
+look_in(map(Path, _pool["font_dirs"]))
 
 bind = f"fd://{_pool['listener']}"
 workers = _pool["processes"]

@@ -36,6 +36,7 @@ class Shape:
     seconds: float  # wall-clock time of one job
     memory_bytes: int  # address space of one process
     recycle: int  # jobs after which a process is replaced
+    font_dirs: tuple[str, ...] = ()  # where processes look for fonts before the system's folders
 
 
 class Pool:
@@ -128,7 +129,7 @@ class Pool:
                 pool = asdict(self._shape) | {"listener": listener.fileno(), "lease": lease, "alive": alive}
                 process = subprocess.Popen(  # noqa: S603  # our own words only
                     [
-                        *confine(),
+                        *confine(self._shape.font_dirs),
                         *(sys.executable, "-P", "-m", "gunicorn", "--config", "python:app.rendering.master"),
                         f"app.rendering.child:answering({self._shape.seconds})",
                     ],

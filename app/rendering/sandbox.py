@@ -6,6 +6,7 @@ Docker's and Kubernetes' default profiles forbid bubblewrap its namespaces: ther
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -28,9 +29,12 @@ def python_path() -> list[str]:
     return [str(ROOT), *(path for path in sys.path if path and path != str(ROOT))]
 
 
-def confine() -> tuple[str, ...]:
-    """The start of a command that lets the rest see no network, process or secret and write no file; () for none."""
-    command = _bubblewrap()
+def confine(folders: Iterable[str] = ()) -> tuple[str, ...]:
+    """The start of a command that lets the rest see no network, process or secret and write no file; () for none.
+
+    `folders` can be read in addition to the system's and ours.
+    """
+    command = _bubblewrap(folders)
     return command if command and not _complaint(command, IMPORT) else ()
 
 
@@ -45,14 +49,14 @@ def sandbox_in_force() -> str:
     return "; ".join(walls)
 
 
-def _bubblewrap() -> tuple[str, ...]:
+def _bubblewrap(folders: Iterable[str] = ()) -> tuple[str, ...]:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return ()
     # A folder of the module path is shown if it is one of installed libraries; the working folder with data and .env,
     # which is often on that path too, is not.
     libraries = [path for path in python_path() if any(Path(path).glob("*.dist-info"))]
-    visible = dict.fromkeys([*SYSTEM, sys.prefix, sys.base_prefix, str(ROOT / "app"), *libraries])
+    visible = dict.fromkeys([*SYSTEM, sys.prefix, sys.base_prefix, str(ROOT / "app"), *libraries, *folders])
     return (
         bwrap,
         *("--unshare-all", "--cap-drop", "ALL", "--new-session"),

@@ -48,7 +48,9 @@ def pool(plugin, runtime_dir, events, monkeypatch):
 
     def make(processes=1, queue=4, seconds=5.0, memory_bytes=GB, recycle=500):
         made.append(
-            ProcessRenderer(Limits(), runtime_dir, processes, queue, seconds, memory_bytes, recycle, events.append)
+            ProcessRenderer(
+                Limits(), runtime_dir, processes, queue, seconds, memory_bytes, recycle, count=events.append
+            )
         )
         return made[-1]
 

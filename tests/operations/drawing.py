@@ -1,0 +1,45 @@
+"""Pictures in, plans run, pictures out: what the tests of operations have in common."""
+
+import io
+
+from PIL import Image
+
+from app import ops  # noqa: F401  fills the registry
+from app.core.key import Key
+from app.core.plan import parse_oss, parse_path
+from app.core.spec import Mark, encode_base64
+from app.imaging.limits import Limits
+from app.imaging.render import render
+
+LIMITS = Limits()
+
+
+def file_of(image, format_name="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, format_name, **options)
+    return file.getvalue()
+
+
+def made(plan, source, marks=None, limits=LIMITS):
+    """The rendered answer of a plan in the path grammar to an image or a file."""
+    body = file_of(source) if isinstance(source, Image.Image) else source
+    named = {key: file_of(mark) if isinstance(mark, Image.Image) else mark for key, mark in (marks or {}).items()}
+    parsed = parse_oss(plan) if plan.startswith("image/") else parse_path(plan)[0]
+    return render(body, parsed, limits, {mark: named[mark.key] for mark in parsed.marks})
+
+
+def drawn(plan, source, marks=None):
+    """The picture that a plan makes, decoded."""
+    image = Image.open(io.BytesIO(made(plan, source, marks).body))
+    image.load()
+    return image
+
+
+def marked(key, process=""):
+    """The value of `image_` for a mark."""
+    return encode_base64(str(Mark(Key(key), process)))
+
+
+def words(text):
+    """The value of `text_`."""
+    return encode_base64(text)
