@@ -2,11 +2,13 @@
 
 import os
 import sys
+import time
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
-from app import reference, wiring
+from app import reference, signing, wiring
 from app.core.faults import Fault, InvalidArgument
 from app.core.formats import FORMATS, Format, sniff
 from app.core.key import Key
@@ -59,6 +61,27 @@ def proc(plan: str, source: Path, target: Path) -> None:
         click.echo(f"note: {note}", err=True)
     with click.open_file(str(target), "wb") as file:
         file.write(body)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--seconds", default=3600, show_default=True, type=click.IntRange(min=1), help="How long it is good.")
+@click.option("--key-id", help="Which of IMGFN_SIGNING_KEYS signs; the first one by default.")
+def sign(target: str, seconds: int, key_id: str | None) -> None:
+    """Sign a URL's path and query: imgfn sign "/proc/rotate/10/lena.png"
+
+    For an upload grant: imgfn sign "/upload/a.png?max-bytes=1000000&type=image/png"
+    """
+    keys = _settings().signing_key_secrets
+    if not target.startswith(("/proc/", "/upload/")):
+        raise click.ClickException("what is signed begins with /proc/ or /upload/, without scheme and host")
+    if not keys:
+        raise click.ClickException("IMGFN_SIGNING_KEYS names no key")
+    key_id = key_id or next(iter(keys))
+    if key_id not in keys:
+        raise click.ClickException(f"there is no key {key_id!r}, only {', '.join(keys)}")
+    sent = quote(target, safe="/%?&=,:;@!$*'()~+")  # as a browser will send it; what is encoded already stays
+    click.echo(signing.sign(sent, key_id, keys[key_id], int(time.time()) + seconds))
 
 
 @main.command()

@@ -97,14 +97,20 @@ def _examine_fonts(settings: Settings) -> Iterator[Finding]:
 
 def _examine_access(settings: Settings) -> Iterator[Finding]:
     if settings.upload_token is not None:
-        yield Finding("fine", "uploads need a token")
+        yield Finding("fine", "uploads need a token or a signed URL")
+    elif settings.signing_keys is not None:
+        yield Finding("fine", "uploads need a signed URL")
     elif settings.exposed:
         yield Finding("unsafe", f"anybody who reaches {settings.host}:{settings.port} may upload (IMGFN_UPLOAD_TOKEN)")
     else:
         yield Finding("fine", "uploads are open, to this machine only")
+    told = {"open": "every plan runs", "styles-only": "styles run", "signed-only": "nothing runs"}
+    yield Finding("fine", f"without a signature {told[settings.access]} (IMGFN_ACCESS={settings.access})")
+    if settings.access != "open" and settings.signing_keys is None:
+        yield Finding("unsafe", f"IMGFN_ACCESS={settings.access}, and no key can sign (IMGFN_SIGNING_KEYS)")
     if settings.admin_token is None:
         yield Finding("fine", "DELETE is off (IMGFN_ADMIN_TOKEN turns it on)")
-    if settings.allow_overwrite and settings.upload_token is None:
+    if settings.allow_overwrite and settings.upload_token is None and settings.signing_keys is None:
         yield Finding("unsafe", "whoever may upload may replace any picture (IMGFN_ALLOW_OVERWRITE without a token)")
     for name, field in Settings.model_fields.items():
         secret = getattr(settings, name) if is_secret(field) and name.endswith("token") else None

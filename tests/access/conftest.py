@@ -1,0 +1,3 @@
+from tests.http.conftest import photo
+
+__all__ = ["photo"]
