@@ -22,7 +22,8 @@ from app.core.faults import (
     NotFound,
     RangeNotSatisfiable,
 )
-from app.service import OPAQUE, Choose, Part, Produced, Wanted
+from app.reading import OPAQUE, Choose, Part, Produced
+from app.service import Wanted
 from app.telemetry import choose_request_id, observe_request
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from werkzeug.wrappers import Request
 
 from app.core.faults import BadRequest, EntityTooLarge, InvalidArgument, MissingArgument
 from app.core.key import Key
-from app.service import CHUNK_BYTES, SPOOL_BYTES, Incoming
+from app.reading import CHUNK_BYTES, SPOOL_BYTES
+from app.service import Incoming
 
 FIELD_BYTES = 500_000  # below the parser's buffer size (64 kB and a part's header) good uploads would get 413
 FILE_FIELDS = ("file", "image")  # names of a field that say nothing of the object

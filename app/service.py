@@ -2,37 +2,28 @@
 
 import hashlib
 import io
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 from app.core.faults import AccessDenied, Fault, ImageTooLarge, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
-from app.core.formats import sniff
 from app.core.key import Key
 from app.core.plan import Plan
 from app.core.spec import Mark
-from app.core.store import Opened, Stat, Store
+from app.core.store import Stat, Store
 from app.flights import Flights
 from app.imaging.render import Rendered
 from app.negotiation import Quality, settle_format
 from app.rates import PlanRate
+from app.reading import Choose, Produced, as_file, digest, read, read_original
 from app.rendering import Renderer
 from app.telemetry import observe_mishap, observe_render
 
 RECIPE = "1"  # another one when the same plan starts to give other pixels
-SPOOL_BYTES = 1024 * 1024  # bodies larger than this lie on disk, not in memory
-CHUNK_BYTES = 256 * 1024
-
-HEAD_BYTES = 1024  # what `sniff` needs to know an SVG
-OPAQUE = "application/octet-stream"  # what is no picture is nobody's business to show
-
-Part = tuple[int, int]  # first byte, number of bytes
-Choose = Callable[[int], Part]  # size of the whole -> which part of it is wanted
+LONGEST_PREFIX = 960  # bytes of a source's key that results are kept under
 
 
 @dataclass(frozen=True)
@@ -48,21 +39,7 @@ class Wanted:
     @property
     def key(self) -> Key:
         """The result's key in the result store."""
-        return Key(f"{self.source.key}/{self.etag}")
-
-
-@dataclass(frozen=True)
-class Produced:
-    """An answer: stored before, or just made. `chunks` give `part` of it, if there is one; `size` is the whole's."""
-
-    chunks: Iterable[bytes]
-    size: int
-    content_type: str
-    modified: datetime
-    made: bool
-    notes: tuple[str, ...] = ()
-    milliseconds: Mapping[str, float] = field(default_factory=dict)
-    part: Part | None = None
+        return Key(results_of(self.source.key) + self.etag)
 
 
 @dataclass(frozen=True)
@@ -120,11 +97,10 @@ class Service:
         A new result counts against its source's rate unless `unbounded`; raises TooManyPlans where that is used up.
         """
         if not wanted.plan.steps:
-            original = _read(self.sources, wanted.source.key, choose)
-            return replace(original, content_type=self._type_of(wanted.source.key, original))
+            return read_original(self.sources, wanted.source.key, choose)
         try:
             if self.keep_results:
-                return _read(self.results, wanted.key, choose)
+                return read(self.results, wanted.key, choose)
         except NoSuchKey:
             pass
         return self.flights.join(
@@ -179,7 +155,7 @@ class Service:
         """The stat of what is stored under `key` if it is this very file; None where the name is free to take."""
         try:
             stat = self.sources.stat(key)
-            if stat.size == file.size and _sha256(self.sources, key) == file.sha256:
+            if stat.size == file.size and digest(self.sources, key) == file.sha256:
                 return stat
         except NoSuchKey:
             return None
@@ -195,7 +171,7 @@ class Service:
         return stat
 
     def _forget_results(self, key: Key) -> None:
-        for stat in self.results.list(f"{key}/"):
+        for stat in self.results.list(results_of(key)):
             self.results.delete(stat.key)
 
     def _find(self, wanted: Wanted) -> Produced | None:
@@ -203,20 +179,10 @@ class Service:
         if not self.keep_results:
             return None
         try:
-            kept = _read(self.results, wanted.key)
+            kept = read(self.results, wanted.key)
         except NoSuchKey:
             return None
         return Produced((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
-
-    def _type_of(self, key: Key, original: Produced) -> str:
-        """The media type that the first bytes announce: what a bucket says of its objects anybody may have written."""
-        if original.part is None and isinstance(original.chunks, tuple):
-            head = original.chunks[0]
-        else:
-            with self.sources.open(key, 0, HEAD_BYTES) as opened:
-                head = opened.body.read()
-        fmt = sniff(head[:HEAD_BYTES])
-        return fmt.content_type if fmt else OPAQUE
 
     def _make(self, wanted: Wanted, unbounded: bool) -> Produced:
         if not unbounded:
@@ -242,10 +208,7 @@ class Service:
         if opened.stat.etag != stat.etag:
             # Its ETag would be the old version's. The caller's next try sees the new one.
             raise StoreUnavailable(f"{stat.key!r} changed while it was read; try again", headers={"Retry-After": "1"})
-        body = opened.body
-        if isinstance(body, io.BufferedReader) and isinstance(body.raw, io.FileIO):
-            return body
-        return _spool(opened, stack)
+        return as_file(opened, stack)
 
     def _keep(self, wanted: Wanted, made: Produced) -> None:
         """Store a result. The answer is out already, so a failure is logged, and the next request makes it again."""
@@ -259,55 +222,13 @@ class Service:
             observe_mishap("result_not_kept", key=wanted.key, code=fault.code, detail=fault.detail)
 
 
+def results_of(key: Key) -> str:
+    """What the keys of a source's results begin with: its own, as long as that leaves room for a digest."""
+    return f"{key}/" if len(key.encode()) <= LONGEST_PREFIX else f"{hashlib.sha256(key.encode()).hexdigest()}/"
+
+
 def _produced(rendered: Rendered, milliseconds: Mapping[str, float]) -> Produced:
     now = datetime.now(UTC).replace(microsecond=0)
     return Produced(
         (rendered.body,), len(rendered.body), rendered.content_type, now, True, rendered.notes, milliseconds
     )
-
-
-def _read(store: Store, key: Key, choose: Choose | None = None) -> Produced:
-    began = time.perf_counter()
-    part = choose(store.stat(key).size) if choose else None
-    start, length = part or (0, None)
-    with ExitStack() as stack:
-        opened = stack.enter_context(store.open(key, start, length))
-        stat = opened.stat
-        small = (length or stat.size) <= SPOOL_BYTES
-        chunks = (opened.body.read(),) if small else Stream(opened.body, stack.pop_all())
-    notes = tuple(note for note in (stat.meta.get("note"),) if note)
-    milliseconds = {"store": (time.perf_counter() - began) * 1000}
-    return Produced(chunks, stat.size, stat.content_type, stat.modified, False, notes, milliseconds, part)
-
-
-class Stream:
-    """A body too large for memory: read once, in chunks; closes itself at its end, since FC never calls `close`."""
-
-    def __init__(self, body: BinaryIO, stack: ExitStack) -> None:
-        self._body, self._stack = body, stack
-
-    def __iter__(self) -> Iterator[bytes]:
-        with self._stack:
-            while chunk := self._body.read(CHUNK_BYTES):
-                yield chunk
-
-    def close(self) -> None:
-        """Let go of the store's connection or file; a caller that read to the end need not."""
-        self._stack.close()
-
-
-def _spool(opened: Opened, stack: ExitStack) -> BinaryIO:
-    if opened.stat.size <= SPOOL_BYTES:
-        return io.BytesIO(opened.body.read())
-    spooled: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
-    shutil.copyfileobj(opened.body, spooled, CHUNK_BYTES)
-    spooled.seek(0)
-    return spooled
-
-
-def _sha256(store: Store, key: Key) -> str:
-    with store.open(key) as opened:
-        digest = hashlib.sha256()
-        while chunk := opened.body.read(CHUNK_BYTES):
-            digest.update(chunk)
-        return digest.hexdigest()

@@ -197,3 +197,18 @@ def test_equal_requests_at_once_are_rendered_once(client: Client, monkeypatch: p
     assert len({answer.data for answer in answers}) == 1
     wiring.service().flights.settle()
     assert len(list(wiring.service().results.list())) == 1
+
+
+def test_results_of_the_longest_keys_are_kept_and_go_with_their_source(
+    client: Client, web_upload: Client, photo: bytes, configure: Callable[..., None]
+) -> None:
+    configure(admin_token="secret")
+    key = "/".join(["x" * 200] * 5) + "/" + "y" * 18
+    assert len(key) == 1023
+    assert web_upload.put(f"/upload/{key}", data=photo).status_code == 201
+    first = client.get(f"/proc/rotate/10/{key}")
+    wiring.service().flights.settle()
+    assert client.get(f"/proc/rotate/10/{key}").headers["X-Imgfn-Result"] == "kept"
+    assert first.status_code == 200
+    assert web_upload.delete(f"/upload/{key}", headers={"Authorization": "Bearer secret"}).status_code == 204
+    assert list(wiring.service().results.list()) == []
