@@ -30,7 +30,7 @@ PILLOW = {
     "ico": "ICO",
     "heic": "HEIF",
 }
-LIBVIPS = {"webp": "webpload_buffer", "svg": "svgload_buffer", "avif": "heifload_buffer"}
+LIBVIPS = {"jpg": "jpegload_buffer", "webp": "webpload_buffer", "svg": "svgload_buffer", "avif": "heifload_buffer"}
 
 Image.MAX_IMAGE_PIXELS = None  # Limits decide, and name the limit; Pillow's own check would be a second one
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a render has one core
