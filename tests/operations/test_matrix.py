@@ -56,7 +56,7 @@ def test_every_operation_takes_every_kind_of_input_or_says_why_not(format_name, 
             continue
         if answer.content_type.startswith("image/"):
             frames = decoded(answer.body)
-            assert all(0 < frame.width and 0 < frame.height for frame in frames), plan
+            assert all(frame.width > 0 and frame.height > 0 for frame in frames), plan
         else:
             assert parse_path(plan)[0].reports
 
