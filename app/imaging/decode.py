@@ -1,12 +1,12 @@
 """From bytes to what they claim to be: the format, the header, and whether decoding them is affordable."""
 
+import functools
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import pillow_heif
-from PIL import AvifImagePlugin, ExifTags, Image
+from PIL import ExifTags, Image
 
 from app.core.faults import BadImage, Fault, UnsupportedMediaType
 from app.core.formats import FORMATS, Format, sniff
@@ -33,9 +33,6 @@ PILLOW = {
 LIBVIPS = {"jpg": "jpegload_buffer", "webp": "webpload_buffer", "svg": "svgload_buffer", "avif": "heifload_buffer"}
 
 Image.MAX_IMAGE_PIXELS = None  # Limits decide, and name the limit; Pillow's own check would be a second one
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a render has one core
-pillow_heif.register_heif_opener(thumbnails=False)  # Image.open(formats=["HEIF"])
-pillow_heif.options.DECODE_THREADS = 1
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,23 @@ def guarded(decode: Callable[[], T]) -> T:
         raise BadImage("the image is broken or of a kind that we cannot read") from error
 
 
+@functools.cache
+def load_plugin(format_name: str) -> None:
+    """Make Pillow ready for AVIF or HEIC. Late: their libraries are large, and web workers never need them."""
+    if format_name == "avif":
+        from PIL import AvifImagePlugin
+
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a render has one core
+    elif format_name == "heic":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False)
+        pillow_heif.options.DECODE_THREADS = 1
+
+
 def open_pillow(source: bytes, format_: Format) -> Image.Image:
     """The file as Pillow's lazy image; only its own format's plugin is tried."""
+    load_plugin(format_.name)
     return Image.open(io.BytesIO(source), formats=[PILLOW[format_.name]])
 
 

@@ -4,9 +4,11 @@ libvips' resampler, rotation and blur take a third to a half of Pillow's time (d
 at the first use, inside `vips()`: web workers import the operations for their signatures only and never load libvips.
 """
 
+import ctypes
 import functools
 import math
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -17,6 +19,8 @@ from app.imaging.view import Turn, View, size_of
 if TYPE_CHECKING:
     import pyvips
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
+KEPT_BYTES = 64 * 1024 * 1024
 BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 TRANSPOSE = {
     Turn(1): Image.Transpose.ROTATE_270,  # Pillow counts against the clock
@@ -36,6 +40,7 @@ def vips() -> Any:
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
     import pyvips
 
+    _keep_freed_memory()
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)
     # From memory librsvg runs no script and follows no reference to a file or a host.
@@ -43,17 +48,25 @@ def vips() -> Any:
     return pyvips
 
 
+def _keep_freed_memory() -> None:
+    """Let glibc keep some megabytes that were freed instead of asking the kernel for zeroed pages at each picture.
+
+    Half of the time of decoding a large WebP went there (docs/performance.md). Other C libraries have no mallopt.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 2)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
 def to_vips(image: Image.Image) -> "pyvips.Image":
     """The same pixels for libvips; `image` is L, RGB or RGBA."""
-    return (
-        vips()
-        .Image.new_from_memory(image.tobytes(), *image.size, len(image.getbands()), "uchar")
-        .copy(interpretation="b-w" if image.mode == "L" else "srgb")
-    )
+    pixels = vips().Image.new_from_memory(image.tobytes(), *image.size, len(image.mode), "uchar")
+    return pixels.copy(interpretation="b-w" if image.mode == "L" else "srgb")
 
 
 def to_pillow(image: "pyvips.Image") -> Image.Image:
-    """Compute an 8-bit libvips picture of one to four bands."""
+    """Compute an 8-bit libvips picture of one to four bands: L, LA, RGB or RGBA."""
     mode = BANDS[image.bands]
     return Image.frombuffer(mode, (image.width, image.height), image.write_to_memory(), "raw", mode, 0, 1)
 
@@ -112,14 +125,16 @@ def round_half_up(value: float) -> int:
 
 
 def rotated_size(size: Size, degrees: float) -> Size:
-    """The canvas that holds all of a picture of `size` turned by `degrees`."""
+    """The canvas that holds all of a picture of `size` turned by `degrees`: Pillow's, to the pixel."""
     sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
     width, height = size
-    # 1e-9: a right angle must not grow a pixel out of rounding.
-    return (
-        max(1, math.ceil(width * cosine + height * sine - 1e-9)),
-        max(1, math.ceil(width * sine + height * cosine - 1e-9)),
-    )
+    return _grown(width, width * cosine + height * sine), _grown(height, width * sine + height * cosine)
+
+
+def _grown(side: int, extent: float) -> int:
+    """Whole pixels that a stretch of `extent` touches when its middle lies on the middle of `side`."""
+    # 1e-9: no pixel more out of rounding, when the stretch ends on a pixel's edge.
+    return math.ceil((side + extent) / 2 - 1e-9) - math.floor((side - extent) / 2 + 1e-9)
 
 
 def rotated(image: Image.Image, degrees: float, fill: tuple[int, ...]) -> Image.Image:
@@ -127,33 +142,35 @@ def rotated(image: Image.Image, degrees: float, fill: tuple[int, ...]) -> Image.
     width, height = rotated_size(image.size, degrees)
     sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
     x, y = (image.width - 1) / 2, (image.height - 1) / 2
-    pixels = to_vips(image)
-    if image.mode == "RGBA":
-        pixels = pixels.premultiply().cast("uchar")
-    pixels = pixels.affine(
-        [cosine, -sine, sine, cosine],
-        interpolate=vips().Interpolate.new("bicubic"),
-        odx=(width - 1) / 2 - cosine * x + sine * y,
-        ody=(height - 1) / 2 - sine * x - cosine * y,
-        oarea=[0, 0, width, height],
-        background=list(fill),
-        premultiplied=True,
+    return _with_weighed_colours(
+        image,
+        lambda pixels: pixels.affine(
+            [cosine, -sine, sine, cosine],
+            interpolate=vips().Interpolate.new("bicubic"),
+            odx=(width - 1) / 2 - cosine * x + sine * y,
+            ody=(height - 1) / 2 - sine * x - cosine * y,
+            oarea=[0, 0, width, height],
+            background=[value * (fill[3:] or (255,))[0] // 255 for value in fill[:3]] + list(fill[3:]),
+            premultiplied=True,
+        ),
     )
-    if image.mode == "RGBA":
-        pixels = pixels.unpremultiply().cast("uchar")
-    return to_pillow(pixels)
 
 
 def blurred(image: Image.Image, radius: int, sigma: float) -> Image.Image:
-    """Gaussian blur whose bell ends `radius` pixels from its middle; alpha weighs the colours."""
+    """Gaussian blur whose bell ends `radius` pixels from its middle."""
     bell = [round(255 * math.exp(-(distance**2) / (2 * sigma**2))) for distance in range(-radius, radius + 1)]
     mask = vips().Image.new_from_array([bell], scale=sum(bell))
+    return _with_weighed_colours(image, lambda pixels: pixels.convsep(mask, precision="integer"))
+
+
+def _with_weighed_colours(image: Image.Image, change: Callable[["pyvips.Image"], "pyvips.Image"]) -> Image.Image:
+    """Do `change` to a picture whose colours are multiplied by its alpha: what is transparent lends no colour."""
     pixels = to_vips(image)
     if image.mode == "RGBA":
-        # 8 bits: whole numbers take a tenth of the time of fractions here.
-        blur = pixels.premultiply().cast("uchar").convsep(mask, precision="integer")
-        return to_pillow(blur.unpremultiply().cast("uchar"))
-    return to_pillow(pixels.convsep(mask, precision="integer"))
+        # Whole numbers: interpolating floats takes a third longer, blurring them ten times as long.
+        pixels = change(pixels.premultiply().cast("uchar"))
+        return to_pillow(pixels.unpremultiply().cast("uchar"))
+    return to_pillow(change(pixels))
 
 
 def rounded_mask(size: Size, radius: float) -> Image.Image:

@@ -21,12 +21,14 @@ def quality_for(output: Output, format_name: str, source: bytes, header: Header)
     `quality,Q_` is at most the source's own, `quality,q_` a percentage of it; both need a JPEG on both sides. Elsewhere
     the number given is absolute (help.aliyun.com: quality-transformation).
     """
-    own = jpeg_quality(open_pillow(source, header.format)) if header.format.name == format_name == "jpg" else None
+    if output.quality is None and output.relative_quality is None:
+        return DEFAULT.get(format_name, 100)
+    if not header.format.name == format_name == "jpg":
+        return output.quality or output.relative_quality or 100
+    own = jpeg_quality(open_pillow(source, header.format))
     if output.quality is not None:
-        return output.quality if own is None else min(own, output.quality)
-    if output.relative_quality is not None:
-        return output.relative_quality if own is None else max(1, own * output.relative_quality // 100)
-    return DEFAULT.get(format_name, 100)
+        return min(own, output.quality)
+    return max(1, own * (output.relative_quality or 100) // 100)
 
 
 def jpeg_quality(image: Image.Image) -> int:
