@@ -51,12 +51,12 @@ class Target:
         head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         return self.send(head.encode() + b"Connection: close\r\n\r\n" + body)
 
-    def send(self, request: bytes) -> Answer:
-        """Raw bytes; the answer, which may come before all of them are sent."""
+    def send(self, request: bytes, *, cut: bool = False) -> Answer:
+        """Raw bytes; the answer, which may come before all of them are sent. `cut`: nothing more will come."""
         with socket.create_connection((self.server.host, self.server.port), timeout=60) as connection:
             with suppress(ConnectionError):  # refused early: the answer is there nevertheless
                 connection.sendall(request)
-            with suppress(OSError):
+            if cut:
                 connection.shutdown(socket.SHUT_WR)
             response = http.client.HTTPResponse(connection, method=request.split(b" ", 1)[0].decode("latin-1"))
             response.begin()

@@ -131,7 +131,9 @@ def test_chunks_over_the_limit_are_refused_while_they_come(target: Target, place
 
 def test_a_body_that_ends_early_stores_nothing(target: Target):
     body = jpeg()
-    answer = target.send(b"PUT /upload/cut.jpg HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n" + body[:2000])
+    answer = target.send(
+        b"PUT /upload/cut.jpg HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n" + body[:2000], cut=True
+    )
     assert answer.status == 400
     assert target.calls == []
 
