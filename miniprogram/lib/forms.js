@@ -56,28 +56,38 @@ const DETAILS = {
   text: (schema) => ({ longest: schema.maxLength || 140 }),
 };
 
+function spanOf(schema) {
+  return schema.maximum - schema.minimum;
+}
+
+// What a slider's stops differ by: the schema's own step, coarser (but never beyond 1) where there would be too many.
+function stopOf(schema) {
+  let stop = schema.multipleOf || 1;
+  while (stop < 1 && spanOf(schema) / stop > LINEAR_POSITIONS) stop *= 10;
+  return stop;
+}
+
 // A slider over 1 to 16384 pixels would put every useful width into its first millimetre. Where a range has more than
 // LINEAR_POSITIONS stops, the slider has as many as the range's root, and its value grows with the square.
 function isWide(schema) {
-  return (schema.maximum - schema.minimum) / (schema.multipleOf || 1) > LINEAR_POSITIONS;
+  return spanOf(schema) / stopOf(schema) > LINEAR_POSITIONS;
 }
 
 function positions(schema) {
-  const span = schema.maximum - schema.minimum;
-  return isWide(schema) ? Math.floor(Math.sqrt(span)) : Math.round(span / (schema.multipleOf || 1));
+  return isWide(schema) ? Math.floor(Math.sqrt(spanOf(schema))) : Math.round(spanOf(schema) / stopOf(schema));
 }
 
 function position(schema, value) {
-  const share = (Math.min(Math.max(value, schema.minimum), schema.maximum) - schema.minimum) / (schema.maximum - schema.minimum);
+  const share = (Math.min(Math.max(value, schema.minimum), schema.maximum) - schema.minimum) / spanOf(schema);
   return Math.round(positions(schema) * (isWide(schema) ? Math.sqrt(share) : share));
 }
 
 // The value, as text, at a slider's position.
 function valueAt(schema, at) {
   const share = at / positions(schema);
-  const value = schema.minimum + (schema.maximum - schema.minimum) * (isWide(schema) ? share * share : share);
-  const places = schema.type === "integer" ? 0 : String(schema.multipleOf || 1).replace(/^\d*\.?/, "").length;
-  return String(Number(value.toFixed(places)));
+  const value = schema.minimum + spanOf(schema) * (isWide(schema) ? share * share : share);
+  const stop = stopOf(schema);
+  return String(Number((Math.round(value / stop) * stop).toFixed(6))); // 0.1 + 0.2 is 0.3 again
 }
 
 module.exports = { PALETTE, fields, kindOf, positions, position, valueAt };

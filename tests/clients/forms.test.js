@@ -45,6 +45,11 @@ test("a wide range reaches both ends, never stands still, and gives small values
   assert.ok(forms.position(schema, 1000) > values.length / 5);
 });
 
+test("a slider over whole degrees stops at them, though the box takes hundredths", () => {
+  const schema = { type: "number", minimum: 0, maximum: 360, multipleOf: 0.01 };
+  assert.equal(forms.valueAt(schema, forms.position(schema, 10) + 1), "11");
+});
+
 test("decimals keep as many places as the schema has", () => {
   const { schema } = fieldsOf("watermark").s;
   assert.equal(forms.valueAt(schema, forms.positions(schema)), "50");

@@ -9,12 +9,13 @@ function fill(text, scope) {
   return fillTemplate(templates.get(text), scope);
 }
 
-// Template + data -> a tree without loops and conditions: {tag, attributes, events, children} and {text}.
+// Template + data -> a tree without loops and conditions: {tag, attributes, events, children} and {text}. Each node has
+// `from`, its place in the template, and inside a loop a `key`: the same place and key are the same thing on the screen.
 export function expand(children, scope, dialect) {
   const expanded = [];
   let isTaken = false; // whether a branch of the running if-elif-else was taken
   for (const child of children) {
-    if (child.text !== undefined) expanded.push({ text: textOf(fill(child.text, scope)) });
+    if (child.text !== undefined) expanded.push({ from: child, text: textOf(fill(child.text, scope)) });
     else if (directive(child, "for") !== undefined) expandLoop(child);
     else if (passesCondition(child)) expandElement(child, scope);
   }
@@ -34,12 +35,13 @@ export function expand(children, scope, dialect) {
   function expandLoop(element) {
     const item = directive(element, "for-item") || "item";
     const index = directive(element, "for-index") || "index";
+    const key = directive(element, "key");
     (fill(directive(element, "for"), scope) || []).forEach((value, position) => {
-      expandElement(element, { ...scope, [item]: value, [index]: position });
+      expandElement(element, { ...scope, [item]: value, [index]: position }, key === "*this" ? value : value[key]);
     });
   }
 
-  function expandElement(element, inner) {
+  function expandElement(element, inner, key) {
     if (element.tag === "block") {
       expanded.push(...expand(element.children, inner, dialect));
       return;
@@ -51,41 +53,45 @@ export function expand(children, scope, dialect) {
       if (event) events[event.name] = { handler: value, stops: event.stops };
       else if (!name.startsWith(dialect.directive)) attributes[name] = fill(value, inner);
     }
-    expanded.push({ tag: element.tag, attributes, events, children: expand(element.children, inner, dialect) });
+    const inside = expand(element.children, inner, dialect);
+    expanded.push({ from: element, key, tag: element.tag, attributes, events, children: inside });
   }
 }
 
 // Makes the document's `parent` show `wanted`. `call(handler, event)` runs a page's handler.
 export function patch(parent, wanted, call, native) {
-  const present = [...parent.childNodes].filter((node) => !node.isPartOfComponent);
-  wanted.forEach((node, index) => {
-    const old = present[index];
-    if (node.text !== undefined && old instanceof Text) {
-      if (old.data !== node.text) old.data = node.text;
-    } else if (node.tag && old && old.component === node.tag) {
-      update(old, node);
-    } else {
-      const made = node.text !== undefined ? document.createTextNode(node.text) : create(node);
-      if (old) old.replaceWith(made);
-      else parent.append(made);
-    }
-  });
-  present.slice(wanted.length).forEach((node) => node.remove());
+  const present = [...parent.childNodes].filter((shown) => !shown.isPartOfComponent);
+  let next = present[0] || null; // what comes after the nodes that are right already
+  for (const node of wanted) {
+    const at = present.findIndex((shown) => shown.wanted.from === node.from && shown.wanted.key === node.key);
+    const shown = at < 0 ? create(node) : present.splice(at, 1)[0];
+    update(shown, node);
+    if (shown === next) next = shown.nextSibling;
+    else parent.insertBefore(shown, next);
+  }
+  for (const shown of present) shown.remove();
 
   function create(node) {
+    if (node.text !== undefined) return document.createTextNode("");
     const made = native.create(node.tag, (name, detail, original) => fire(made, name, detail, original));
-    made.component = node.tag;
-    update(made, node);
     return made;
   }
 
-  function update(element, node) {
-    element.wanted = node;
-    for (const attribute of [...element.attributes]) {
-      if (!(attribute.name in node.attributes) && !native.isOwn(node.tag, attribute.name)) element.removeAttribute(attribute.name);
+  // Like the platforms, it sets an attribute when the data changed it: what a person did to a slider or a box stays.
+  function update(shown, node) {
+    const before = shown.wanted ? shown.wanted.attributes : {};
+    shown.wanted = node;
+    if (node.text !== undefined) {
+      if (shown.data !== node.text) shown.data = node.text;
+      return;
     }
-    for (const [name, value] of Object.entries(node.attributes)) native.set(element, node.tag, name, value);
-    patch(element, node.children, call, native);
+    for (const { name } of [...shown.attributes]) {
+      if (!(name in node.attributes) && !native.isOwn(node.tag, name)) shown.removeAttribute(name);
+    }
+    for (const [name, value] of Object.entries(node.attributes)) {
+      if (before[name] !== value) native.set(shown, node.tag, name, value);
+    }
+    patch(shown, node.children, call, native);
   }
 
   function fire(element, name, detail, original) {
