@@ -5,13 +5,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import SecretStr
 from werkzeug.wrappers import Request
 
 from app.core.faults import AccessDenied
 from app.signing import verify
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from app.http import Exchange
 
 Access = Literal["open", "styles-only", "signed-only"]
@@ -98,7 +99,7 @@ def require_admin(exchange: "Exchange", deed: str) -> None:
         )
 
 
-def bears(request: Request, tokens: SecretStr) -> bool:
+def bears(request: Request, tokens: "SecretStr") -> bool:
     """Whether the request bears one of `tokens`: several, with commas between, while one replaces another."""
     authorization = request.authorization
     given = (authorization.token or "") if authorization and authorization.type == "bearer" else ""

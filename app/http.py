@@ -3,9 +3,9 @@
 import json
 import time
 from collections.abc import Callable, Iterable
+from html import escape
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 import structlog
 from werkzeug.exceptions import HTTPException
