@@ -1,6 +1,7 @@
 """The command `imgfn`."""
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,15 +12,14 @@ import click
 from app import reference, signing, wiring
 from app.core.faults import Fault, InvalidArgument
 from app.core.formats import FORMATS, Format, sniff
-from app.core.key import Key
 from app.core.plan import Plan, parse_path, parse_step, suggestion
 from app.core.settings import BadSettings, Settings
 from app.core.spec import REGISTRY
 from app.doctor import examine
 from app.negotiation import settle_format
+from app.sample import SAMPLE, SAMPLE_KEY
 
-SAMPLE = Path(__file__).parent / "web" / "sample.png"
-SAMPLE_KEY = Key("lena.png")  # the tutorial's name
+TUTORIALS_FILE = Path("lena.png")
 EXTENSIONS = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff", "heif": "heic"}
 
 
@@ -117,8 +117,10 @@ def _offer_sample(settings: Settings) -> None:
                 store.put(SAMPLE_KEY, file, SAMPLE.stat().st_size, "image/png", overwrite=False)
     except Fault as fault:
         raise click.ClickException(f"{fault.title}: {fault.detail}") from fault
+    if not TUTORIALS_FILE.exists():
+        shutil.copyfile(SAMPLE, TUTORIALS_FILE)
     origin = f"http://{settings.host}:{settings.port}"
-    click.echo(f"""Try, with {SAMPLE_KEY} in this folder or as it lies in the store:
+    click.echo(f"""Try, in this folder ({TUTORIALS_FILE} lies here; {SAMPLE_KEY} lies in a new store):
   curl {origin}/2016-08-15/proxy/pydemo/upload/ -F "lena.png=@lena.png" -v
   curl {origin}/2016-08-15/proxy/pydemo/proc/rotate/10/lena.png > 1.png
   curl {origin}/upload/ -F "lena.png=@lena.png"

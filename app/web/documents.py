@@ -9,8 +9,8 @@ from app.core.key import Key
 from app.core.plan import parse_path
 from app.core.spec import REGISTRY, Operation
 from app.openapi import openapi_document
+from app.sample import SAMPLE_KEY
 
-SAMPLE_KEY = "lena.png"  # what `imgfn serve --sample` stores
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )

@@ -9,6 +9,7 @@ import segno
 from flask import Blueprint, Response, request, send_file, send_from_directory
 
 from app.core.faults import InvalidArgument
+from app.sample import SAMPLE
 
 # `img-src blob:` shows the chosen file before it is uploaded, and the result without asking for it twice.
 CONTENT_SECURITY_POLICY = (
@@ -17,7 +18,6 @@ CONTENT_SECURITY_POLICY = (
 )
 
 PAGE = Path(__file__).parent / "playground"
-SAMPLE = Path(__file__).parent / "sample.png"
 
 playground = Blueprint("playground", __name__)
 

@@ -12,7 +12,8 @@ from app.web.shell import create_app
 @pytest.fixture
 def web(configure: Callable[..., None], photo: bytes) -> Client:
     client = Client(create_app())
-    assert client.put("/upload/lena.png", data=photo).status_code == 201
+    for name in ("lena.png", "sample.png"):
+        assert client.put(f"/upload/{name}", data=photo).status_code == 201
     return client
 
 
