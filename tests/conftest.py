@@ -13,3 +13,4 @@ def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minio]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-docs", action="store_true", help="write the documents that tests generate")
+    parser.addoption("--write-golden", action="store_true", help="write tests/golden; look at every picture of it")

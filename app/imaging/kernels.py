@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 KEPT_BYTES = 64 * 1024 * 1024
+Scale = tuple[float, float]  # across, down
 BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 TRANSPOSE = {
     Turn(1): Image.Transpose.ROTATE_270,  # Pillow counts against the clock
@@ -76,30 +77,36 @@ def turned(image: Image.Image, turn: Turn) -> Image.Image:
     return image.transpose(TRANSPOSE[turn]) if turn in TRANSPOSE else image
 
 
-def reshaped(image: Image.Image, view: View, shrink: float = 1.0) -> Image.Image:
-    """`view` of a Pillow picture, without its turn. `image` may be a decode that was shrunk by `shrink`."""
-    if view.scaled:
-        return to_pillow(scaled(to_vips(image), view, (shrink, shrink)))
-    return image if view.before == (0, 0, *image.size) else image.crop(view.before)
+def reshaped(image: Image.Image, view: View, shrunk: Scale = (1.0, 1.0)) -> Image.Image:
+    """`view` of a Pillow picture, without its turn; `image` may be a decode that was shrunk by these factors."""
+    if not view.scaled:
+        return image if view.before == (0, 0, *image.size) else image.crop(view.before)
+    if view.shrinks(shrunk):
+        return to_pillow(scaled(to_vips(image), view, shrunk))
+    # libvips lays what it enlarges up to half a pixel off.
+    left, top, right, bottom = view.before
+    across, down = shrunk
+    box = (left / across, top / down, min(right / across, image.width), min(bottom / down, image.height))
+    return image.resize(view.target, Image.Resampling.LANCZOS, box).crop(view.after)
 
 
-def scaled(image: "pyvips.Image", view: View, shrink: tuple[float, float]) -> "pyvips.Image":
-    """Crop, resize (Lanczos) and crop as `view` says; alpha weighs the colours.
+def scaled(image: "pyvips.Image", view: View, shrunk: Scale) -> "pyvips.Image":
+    """Crop, resize (Lanczos) and crop as `view`, which shrinks, says; alpha weighs the colours.
 
     `image` is the source shrunk by these factors. Where the box falls between its pixels the nearest ones around the
     box's centre are taken; the scale stays exact, so that the shift is at most a quarter of a shrunk pixel.
     """
     left, top, right, bottom = view.before
     target_width, target_height = view.target
-    x, width = _span(left / shrink[0], right / shrink[0], image.width)
-    y, height = _span(top / shrink[1], bottom / shrink[1], image.height)
+    x, width = _span(left / shrunk[0], right / shrunk[0], image.width)
+    y, height = _span(top / shrunk[1], bottom / shrunk[1], image.height)
     if (x, y, width, height) != (0, 0, image.width, image.height):
         image = image.crop(x, y, width, height)
     alpha = image.hasalpha()
     if alpha:
         image = image.premultiply()
     exact = size_of(view.before)
-    horizontal, vertical = target_width * shrink[0] / exact[0], target_height * shrink[1] / exact[1]
+    horizontal, vertical = target_width * shrunk[0] / exact[0], target_height * shrunk[1] / exact[1]
     if round_half_up(width * horizontal) != target_width:
         horizontal = target_width / width
     if round_half_up(height * vertical) != target_height:

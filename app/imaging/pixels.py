@@ -56,7 +56,7 @@ def _load_jpeg(source: bytes, header: Header, view: View) -> Pixels:
         image.draft(None, (header.width // shrink, header.height // shrink))
     image.load()
     icc = image.info.get("icc_profile")
-    return Pixels((kernels.reshaped(_eight_bits(image), view, shrink),), icc=icc)
+    return Pixels((kernels.reshaped(_eight_bits(image), view, (shrink, shrink)),), icc=icc)
 
 
 def jpeg_shrink(view: View) -> int:
@@ -75,13 +75,14 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int) -> Pi
     image = open_libvips(source, header.format, **options)
     if page and (image.width, image.height) != header.size:
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
-    shrink = (header.width / image.width, header.height / image.height)
+    shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
-    if view.scaled:
-        image = kernels.scaled(image, view, shrink)
-    elif view.before != (0, 0, *header.size):
-        image = image.crop(view.before[0], view.before[1], *size_of(view.before))
-    frame = kernels.to_pillow(image)
+    if not view.scaled:
+        frame = kernels.to_pillow(image.crop(view.before[0], view.before[1], *size_of(view.before)))
+    elif view.shrinks(shrunk):
+        frame = kernels.to_pillow(kernels.scaled(image, view, shrunk))
+    else:
+        frame = kernels.reshaped(kernels.to_pillow(image), view, shrunk)
     return Pixels((frame.convert("RGBA") if frame.mode == "LA" else frame,), icc=icc)
 
 
