@@ -1,12 +1,11 @@
-"""What a render process does: one WSGI application, one job at a time, under a deadline that the kernel keeps."""
+"""What a render process does: one WSGI application, one job at a time."""
 
 import base64
 import json
-import resource
-import signal
 import socket
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from app.core.faults import Fault, ImageTooLarge, InternalError
@@ -19,7 +18,10 @@ from app.ops import load_operations
 from app.rendering.wire import MILLISECONDS, NOTES, PARTS, Job, dump_fault, dump_header, receive
 
 load_operations()
-kernels.vips()  # loaded before the fork and so shared; nothing is run in it
+# Loaded before the fork, and so shared: libvips, in which nothing is run yet, and what imaging imports late.
+kernels.vips()
+for late in ("PIL.AvifImagePlugin", "PIL.ImageCms", "pillow_heif", "fontTools.ttLib"):
+    import_module(late)
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC")
 
@@ -27,32 +29,16 @@ Headers = list[tuple[str, str]]
 Answer = tuple[str, Headers, bytes]
 
 
-def answering(seconds: float) -> Callable[[dict[str, Any], Callable[[str, Headers], Any]], list[bytes]]:
-    """The application whose jobs have `seconds` of wall-clock time each."""
-
-    def answer(environ: dict[str, Any], start_response: Callable[[str, Headers], Any]) -> list[bytes]:
-        limit_job(seconds)
-        try:
-            status, headers, body = work(environ["gunicorn.socket"], environ[f"HTTP_{PARTS.upper().replace('-', '_')}"])
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        start_response(status, [*headers, ("Content-Length", str(len(body)))])
-        return [body]
-
-    return answer
+def answer(environ: dict[str, Any], start_response: Callable[[str, Headers], Any]) -> list[bytes]:
+    """The WSGI application: one job, whose parts come over the socket itself once they have been asked for."""
+    status, headers, body = work(environ["gunicorn.socket"], environ["HTTP_" + PARTS.upper().replace("-", "_")])
+    start_response(status, [*headers, ("Content-Length", str(len(body)))])
+    return [body]
 
 
 def warm() -> None:
     """Load decoders and encoders by making one picture of one pixel."""
     render(PIXEL, Plan(), Limits(), {})
-
-
-def limit_job(seconds: float) -> None:
-    """Let the kernel kill this process in `seconds`: SIGALRM keeps its default action, no handler is in its way."""
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + seconds) + 2, most))
 
 
 def work(sock: socket.socket, lengths: str) -> Answer:

@@ -26,8 +26,7 @@ bind = f"fd://{_pool['listener']}"
 workers = _pool["processes"]
 worker_class = "sync"
 preload_app = True
-# The jobs' own deadline comes first; this is for a worker that is stuck elsewhere.
-timeout = int(_pool["seconds"]) + 15
+timeout = 0  # gunicorn's own would also strike idle workers when a cloud function is thawed; see pre_request
 max_requests = _pool["recycle"]
 max_requests_jitter = max(1, max_requests // 10)
 control_socket_disable = True
@@ -73,3 +72,17 @@ def post_worker_init(_worker: Any) -> None:
     with suppress(OSError):  # a kernel without filters
         forbid()
     warm()
+
+
+def pre_request(_worker: Any, _request: Any) -> None:
+    """Let the kernel kill this process at the deadline: SIGALRM keeps its default action, no handler is in its way."""
+    seconds = _pool["seconds"]
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + seconds) + 2, most))
+
+
+def post_request(_worker: Any, _request: Any) -> None:
+    """Take the deadline back: the answer has been sent."""
+    signal.setitimer(signal.ITIMER_REAL, 0)

@@ -131,7 +131,7 @@ class Pool:
                     [
                         *confine(self._shape.font_dirs),
                         *(sys.executable, "-P", "-m", "gunicorn", "--config", "python:app.rendering.master"),
-                        f"app.rendering.child:answering({self._shape.seconds})",
+                        "app.rendering.child:answer",
                     ],
                     cwd="/",
                     env={
