@@ -21,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", help="what to measure; all when none is named")
     parser.add_argument("--images", type=Path, help="a folder of at least 24 photographs (*.jpg)")
+    parser.add_argument("--cells", default="", help="only the in-process cells whose name has this in it")
     parser.add_argument("--no-peers", action="store_true", help="install and measure no other server")
     asked = parser.parse_args()
     parts = asked.parts or PARTS
@@ -28,7 +29,7 @@ def main() -> None:
     run: dict[str, Any] = {"machine": machine(), "sources": len(sources.photographs)}
     run["peers"] = {} if asked.no_peers else peers.install()
     if "inprocess" in parts:
-        run["inprocess"] = inprocess.measure(sources)
+        run["inprocess"] = inprocess.measure(sources, asked.cells)
     report.write(OUT, run, goals.judge(run))
     print((OUT / "bench.md").read_text())
 
