@@ -10,11 +10,11 @@ from typing import Any
 
 import pyvips
 
-from bench import goals, inprocess, peers, report
+from bench import coldstart, goals, inprocess, peers, report, serving
 from bench.photos import Sources
 
 OUT = Path(__file__).parent / "out"
-PARTS = ("inprocess",)
+PARTS = ("inprocess", "http", "distinct", "hot", "memory", "overload", "uploads", "cold")
 
 
 def main() -> None:
@@ -30,6 +30,17 @@ def main() -> None:
     run["peers"] = {} if asked.no_peers else peers.install()
     if "inprocess" in parts:
         run["inprocess"] = inprocess.measure(sources, asked.cells)
+    figures = {
+        "http": lambda: serving.against_inprocess(sources),
+        "hot": lambda: serving.hot_path(sources),
+        "memory": lambda: serving.memory(sources),
+        "overload": lambda: serving.overload(sources),
+        "uploads": lambda: serving.uploads(sources),
+        "cold": lambda: coldstart.imports() + coldstart.handler(sources),
+    }
+    run["figures"] = [figure for part in parts if part in figures for figure in figures[part]()]
+    if "distinct" in parts:
+        run["http"] = {"Fit 512 over HTTP, distinct URLs": serving.distinct(sources, not asked.no_peers)}
     report.write(OUT, run, goals.judge(run))
     print((OUT / "bench.md").read_text())
 

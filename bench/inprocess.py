@@ -79,6 +79,24 @@ def _measure_cell(pipes: dict[str, Connection], cell: Cell, paths: list[Path], s
     return measured
 
 
+def throughput(cell: Cell, paths: list[Path], processes: int, seconds: float) -> float:
+    """Renders a second of our render in so many processes at once, and nothing else."""
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(processes) as pool:
+        pool.starmap(_repeat, [(cell, paths, 0.5)] * processes, chunksize=1)  # code and tables are loaded
+        return sum(pool.starmap(_repeat, [(cell, paths, seconds)] * processes, chunksize=1))
+
+
+def _repeat(cell: Cell, paths: list[Path], seconds: float) -> float:
+    run = CONTENDERS["imgfn"]()
+    start = time.perf_counter()
+    count = 0
+    while (spent := time.perf_counter() - start) < seconds:
+        run(cell, paths[count % len(paths)].read_bytes())
+        count += 1
+    return count / spent
+
+
 def _ask(pipe: Connection, cell: Cell, path: Path) -> tuple[float, float, bytes]:
     pipe.send((cell, path))
     answer: tuple[float, float, bytes] = pipe.recv()

@@ -1,0 +1,176 @@
+"""Servers under load: throughput on distinct URLs, hot hits, memory, overload and uploads."""
+
+import itertools
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from bench import inprocess, load
+from bench.cells import FIT, PAIRS, Cell
+from bench.family import rss_mb
+from bench.photos import Sources
+from bench.servers import OURS, Running, Server, free_port, installed, running, upload, web_workers
+
+Row = dict[str, Any]
+Figure = dict[str, Any]
+SECONDS = 5.0  # of one cell
+CLIENTS = (2, 16)
+CORES = os.cpu_count() or 1
+NGINX = Path(__file__).parents[1] / "deploy" / "nginx"
+
+
+def paths(server: Server, keys: list[str], target: str) -> Iterator[str]:
+    """Distinct URLs without end: every photograph at 512 px, then each at 511, 513, 510, …"""
+    for turn in itertools.count():
+        side = 512 + (turn + 1) // 2 * (-1) ** turn
+        yield from (server.fit(key, target, side) for key in keys)
+
+
+def distinct(sources: Sources, with_peers: bool) -> list[Row]:
+    """Every server, every pair of formats, 2 and 16 clients; no URL is asked for twice."""
+    rows: list[Row] = []
+    files = [path for name in ("jpg", "png", "webp", "avif") for path in sources.of(name)]
+    for server in (OURS, *(installed() if with_peers else ())):
+        with running(server, files) as up:
+            for source, target in PAIRS:
+                if {source, target} <= set(server.targets):
+                    asked = paths(server, [path.name for path in sources.of(source)], target)
+                    rows += [_distinct(up, Cell(source, target, FIT), asked, clients) for clients in CLIENTS]
+    own = {(row["cell"], row["clients"]): row["requests/s"] for row in rows if row["server"] == OURS.name}
+    for row in rows:
+        row["imgfn is x times"] = round(own[row["cell"], row["clients"]] / max(row["requests/s"], 0.1), 2)
+    return sorted(rows, key=lambda row: (row["clients"], row["cell"], -row["requests/s"]))
+
+
+def _distinct(up: Running, cell: Cell, asked: Iterator[str], clients: int) -> Row:
+    load.closed(up.base, asked, clients, 0.5)  # code and threads are warm
+    before = up.family.cpu_seconds()
+    with up.family.watched() as peaks:
+        done = load.closed(up.base, asked, clients, SECONDS)
+    row: Row = {"cell": cell.pair, "clients": clients, "server": up.server.name} | done.summary()
+    row["CPU ms/request"] = round((up.family.cpu_seconds() - before) * 1000 / max(len(done.good_ms), 1), 1)
+    row["PSS MB"] = round(peaks.all_mb)
+    return told(row)
+
+
+def against_inprocess(sources: Sources) -> list[Figure]:
+    """Distinct JPEG URLs with 2 clients beside two processes that only render; in turn, three times."""
+    files = sources.of("jpg")
+    cell = Cell("jpg", "jpg", FIT)
+    rates: list[tuple[float, float]] = []
+    with running(OURS, files) as up:
+        asked = paths(OURS, [path.name for path in files], "jpg")
+        load.closed(up.base, asked, 2, 2)
+        for _ in range(3):
+            alone = inprocess.throughput(cell, files, CORES, SECONDS)
+            rates.append((load.closed(up.base, asked, 2, SECONDS).rate, alone))
+    ratio = statistics.median(served / alone for served, alone in rates)
+    told({"HTTP, in-process requests/s": rates})
+    return [least("HTTP, distinct URLs, 2 clients, throughput", "our render in two processes", ratio, 0.90)]
+
+
+def hot_path(sources: Sources) -> list[Figure]:
+    """Kept results and 304s: gunicorn alone, then behind the nginx configuration that we ship."""
+    path = OURS.fit("photo-00.jpg", "jpg", 512)
+    figures = []
+    with running(OURS, sources.of("jpg")[:1]) as up:
+        etag = urllib3.request("GET", up.base + path).headers["ETag"]
+        time.sleep(1)  # the result is written after the answer
+        hits = load.hot(up.base + path, 16, 5)
+        figures.append(least("hot hits, gunicorn alone, requests/s", "2 workers", hits, 1500))
+        unchanged = load.hot(up.base + path, 16, 5, f"If-None-Match: {etag}")
+        figures.append(least("304s, gunicorn alone, requests/s", "2 workers", unchanged, 1500))
+        with _nginx(up.base) as front:
+            urllib3.request("GET", front + path)
+            figures.append(least("hot hits behind deploy/nginx, requests/s", "", load.hot(front + path, 64, 5), 10_000))
+    return figures
+
+
+@contextmanager
+def _nginx(base: str) -> Iterator[str]:
+    """The shipped configuration, only its three ports moved."""
+    port, inner = free_port(), free_port()
+    moved = {"127.0.0.1:8000": base.removeprefix("http://"), "127.0.0.1:8001": f"127.0.0.1:{inner}", "8080": str(port)}
+    with tempfile.TemporaryDirectory(prefix="imgfn-bench-nginx-") as scratch:
+        for file in NGINX.glob("*.conf"):
+            text = file.read_text()
+            for old, new in moved.items():
+                text = text.replace(old, new)
+            (Path(scratch) / file.name).write_text(text)
+        Path(scratch).chmod(0o755)  # nginx's workers are another user
+        configuration = Path(scratch) / "nginx.conf"
+        argv = ["nginx", "-p", scratch, "-c", configuration, "-e", "stderr", "-g", f"daemon off; pid {scratch}/pid;"]
+        process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def memory(sources: Sources) -> list[Figure]:
+    """PSS of all processes together, 16 clients on one large source, and of a worker that does nothing."""
+    figures = []
+    for source, target, most_mb in ((sources.medium(), "jpg", 300), (sources.large(), "png", 450)):
+        with running(
+            OURS, [source], IMGFN_MAX_SOURCE_BYTES=str(200 << 20), IMGFN_MAX_UPLOAD_BYTES=str(200 << 20)
+        ) as up:
+            if source is sources.medium():
+                idle = max(rss_mb(worker.pid) for worker in web_workers(up.family))
+                figures.append(most("resident memory of an idle worker, MB", "", idle, 90))
+            asked = paths(OURS, [source.name], target)
+            with up.family.watched() as peaks:
+                done = load.closed(up.base, asked, 16, 2 * SECONDS)
+            told({"memory": source.name, "peak PSS MB": peaks.all_mb, "each": peaks.each_mb} | done.summary())
+            figures.append(most(f"peak PSS, {source.stem}, 16 clients, MB", "", peaks.all_mb, most_mb))
+    return figures
+
+
+def overload(sources: Sources) -> list[Figure]:
+    """Four times what the server can do, offered whether it answers or not."""
+    files = sources.of("jpg")
+    with running(OURS, files) as up:
+        asked = paths(OURS, [path.name for path in files], "jpg")
+        load.closed(up.base, asked, 4, 2)
+        peak = max(load.closed(up.base, asked, clients, SECONDS).rate for clients in (2, 4, 8))
+        flood = load.offered(up.base, asked, 4 * peak, 2 * SECONDS)
+    told({"overload": flood.summary(), "refused": flood.refused, "peak": peak})
+    return [least("goodput under 4x overload", "its peak", flood.rate / peak, 0.90)]
+
+
+def uploads(sources: Sources) -> list[Figure]:
+    """Eight uploads of 15 MB at once."""
+    body = sources.medium().read_bytes()
+    with tempfile.TemporaryDirectory() as scratch:
+        large = Path(scratch) / "large.jpg"
+        # Bytes behind the end of a JPEG belong to no picture, and are stored all the same.
+        large.write_bytes(body + os.urandom(15 * 1024 * 1024 - len(body)))
+        with running(OURS, []) as up, up.family.watched(0.02) as peaks:
+            with ThreadPoolExecutor(8) as clients:
+                list(clients.map(lambda index: upload(up.base, large, f"large-{index}.jpg"), range(8)))
+            workers = [peaks.each_mb[worker.pid] for worker in web_workers(up.family)]
+    told({"uploads": workers})
+    return [most("memory of a worker under 8 uploads of 15 MB, MB", "", max(workers), 200)]
+
+
+def told(row: Row) -> Row:
+    print(row, flush=True)
+    return row
+
+
+def least(name: str, against: str, got: float | None, wanted: float) -> Figure:
+    return {"name": name, "against": against, "got": None if got is None else round(got, 3), "least": wanted}
+
+
+def most(name: str, against: str, got: float | None, wanted: float) -> Figure:
+    return {"name": name, "against": against, "got": None if got is None else round(got, 3), "most": wanted}
