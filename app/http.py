@@ -7,7 +7,6 @@ from html import escape
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
@@ -22,6 +21,7 @@ from app.core.faults import (
     NotFound,
     RangeNotSatisfiable,
 )
+from app.log import bind, log, unbind
 from app.reading import OPAQUE, Choose, Part, Produced
 from app.service import Wanted
 from app.telemetry import choose_request_id, observe_request
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 VERSION = version("imgfn")
 EXPOSED = "ETag, X-Request-Id, X-Imgfn-Result, X-Imgfn-Note, X-Imgfn-Version, Server-Timing, Content-Length"
-
-log = structlog.get_logger()
 
 
 class Exchange:
@@ -67,7 +65,7 @@ def serve(
     environ = conform(environ)
     request = Request(environ)
     request_id = choose_request_id(request.headers.get("X-Request-Id"))
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    bind(request_id=request_id)
     facts: dict[str, Any] = {}
     try:
         if request.method == "OPTIONS":
@@ -90,7 +88,7 @@ def serve(
     sent_bytes = 0 if request.method == "HEAD" else response.content_length or 0
     line = {"function": mount.strip("/") or "web", "method": request.method, "status": response.status_code, **facts}
     observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
-    structlog.contextvars.unbind_contextvars("request_id")
+    unbind("request_id")
     return response(environ, start_response)
 
 

@@ -8,18 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from app.core.faults import Fault, NoSuchKey, NoSuchStyle
 from app.core.key import Key
 from app.core.plan import Plan, parse_oss, parse_path
 from app.core.store import Store
+from app.log import log
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")  # OSS's rule
 LOOK_AGAIN_SECONDS = 1.0
 MAX_BYTES = 1_000_000
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import structlog
+from app.log import log
 
 # Environment variables by which a server tells its workers where to count, before any of them imports app.metrics.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name
 METRICS_SEAT = "IMGFN_SEAT"
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-log = structlog.get_logger()
 
 
 class Meter(Protocol):
@@ -45,6 +43,8 @@ def choose_request_id(offered: str | None) -> str:
 
 def configure_logging(level: str) -> None:
     """JSON lines on stdout; for people where stdout is a terminal. Every line of a request carries its id."""
+    import structlog
+
     structlog.configure(
         processors=[*_gather(), *_render()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -54,6 +54,8 @@ def configure_logging(level: str) -> None:
 
 def capture_logging(level: str, *names: str) -> None:
     """Have the lines of libraries, and of these loggers that keep to themselves, come out as ours do."""
+    import structlog
+
     handler = logging.StreamHandler(sys.stdout)
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
@@ -66,6 +68,8 @@ def capture_logging(level: str, *names: str) -> None:
 
 
 def _gather() -> list[Any]:
+    import structlog
+
     return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -75,6 +79,8 @@ def _gather() -> list[Any]:
 
 
 def _render() -> list[Any]:
+    import structlog
+
     if sys.stdout.isatty():
         # The default shows the values of local variables where `rich` is installed, secrets among them.
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]

@@ -9,14 +9,13 @@ from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-import structlog
-
 from app.core.faults import BadImage, Fault, InternalError, RenderTimeout, SlowDown
 from app.core.plan import Plan
 from app.core.spec import Mark
 from app.imaging.decode import Header
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered
+from app.log import log
 from app.rendering.pool import Pool, Shape
 from app.rendering.quarantine import Quarantine
 from app.rendering.wire import CONTINUE, Job, head, load_fault, load_header, load_rendered
@@ -29,8 +28,6 @@ RETRY_AFTER = {"Retry-After": "1"}
 
 Answer = TypeVar("Answer")
 Load = Callable[[HTTPMessage, bytes], Answer]
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""The log: structlog, which is loaded with the first line and not with this module.
+
+It looks for pretty printers to bring along, and together they would take a fifth of a cloud function's cold import.
+"""
+
+from typing import Any
+
+
+class _Log:
+    def __getattr__(self, level: str) -> Any:
+        """The method of structlog's logger that writes a line of `level`."""
+        import structlog
+
+        return getattr(structlog.get_logger(), level)
+
+
+log = _Log()
+
+
+def bind(**facts: str) -> None:
+    """Put `facts` on each line that this thread writes from now on."""
+    import structlog
+
+    structlog.contextvars.bind_contextvars(**facts)
+
+
+def unbind(*names: str) -> None:
+    """Leave the facts of these names off again."""
+    import structlog
+
+    structlog.contextvars.unbind_contextvars(*names)
