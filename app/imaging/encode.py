@@ -116,7 +116,9 @@ def _to_srgb(frame: Image.Image, icc: bytes) -> Image.Image:
 
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
     srgb = ImageCms.createProfile("sRGB")
-    return ImageCms.profileToProfile(frame, profile, srgb, outputMode=frame.mode) or frame
+    converted = ImageCms.profileToProfile(frame, profile, srgb, outputMode=frame.mode) or frame
+    converted.info = {}  # it names the new profile there, and Pillow's AVIF and HEIF would write it
+    return converted
 
 
 def _saved(frame: Image.Image, name: str, **options: Any) -> bytes:
