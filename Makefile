@@ -39,6 +39,9 @@ bench: $(STAMP)  ## measure speed, size, memory and quality against others; IMAG
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m bench $(if $(IMAGES),--images $(IMAGES)) $(PARTS)
 
+docs: $(STAMP)  ## the generated tables of the READMEs
+	$(BIN)/python docs/fill.py README.md README.zh.md
+
 FC_PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 fc-code: $(STAMP)  ## what Function Compute gets, in deploy/fc/code
 	rm -rf deploy/fc/code deploy/fc/wheels

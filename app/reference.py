@@ -32,11 +32,11 @@ def tabulate_settings() -> Table:
     return [("variable", "takes", "default", "what it is for"), *rows]
 
 
-def write_markdown(table: Table) -> str:
-    """The table as Markdown, its first column as code."""
+def write_markdown(table: Table, code_columns: int) -> str:
+    """The table as Markdown, its first `code_columns` as code."""
     head, *rows = [tuple(cell.replace("|", "\\|") for cell in row) for row in table]
-    lines = [head, ("---",) * len(head), *((f"`{first}`", *rest) for first, *rest in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    rows = [(*(f"`{cell}`" for cell in row[:code_columns]), *row[code_columns:]) for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ("---",) * len(head), *rows))
 
 
 def write_text(table: Table) -> str:
