@@ -33,14 +33,12 @@ function readFacts(headers) {
   };
 }
 
-function isPicture(headers) {
-  return /^image\//.test(lowerCased(headers)["content-type"] || "");
-}
+const FORMATS = { jpeg: "jpg", "svg+xml": "svg", "x-icon": "ico", plain: "txt" };
 
+// image/jpeg -> jpg
 function formatOf(contentType) {
-  const [type, subtype] = contentType.split(";")[0].split("/");
-  if (type !== "image" || !subtype) return subtype || "";
-  return subtype === "jpeg" ? "jpg" : subtype.replace(/^x-|^svg\+xml$/, (found) => (found === "x-" ? "" : "svg"));
+  const subtype = contentType.split(";")[0].split("/")[1] || "";
+  return FORMATS[subtype] || subtype;
 }
 
 // Server-Timing (W3C): the metric `total` where there is one, else the sum of all.
@@ -55,4 +53,4 @@ function readTiming(header) {
   return "total" in milliseconds ? milliseconds.total : all.reduce((sum, one) => sum + one, 0);
 }
 
-module.exports = { uploadRequest, headersFor, readUpload, readFacts, isPicture };
+module.exports = { uploadRequest, headersFor, readUpload, readFacts };

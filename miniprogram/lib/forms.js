@@ -17,6 +17,7 @@ function kindOf(schema) {
 
 // The fields of a step. `pictures` are the keys that a picture parameter may choose from.
 function fields(operation, values, pictures) {
+  const isAnyGiven = operation.one_of.some((key) => values[key]);
   return operation.parameters.map((parameter) => {
     const given = values[parameter.key];
     const fallback = parameter.default === null ? "" : String(parameter.default);
@@ -30,7 +31,7 @@ function fields(operation, values, pictures) {
       fallback,
       isSet: value !== fallback,
       required: parameter.required,
-      isMain: parameter.required || value !== fallback || operation.one_of.includes(parameter.key),
+      isMain: parameter.required || value !== fallback || (!isAnyGiven && operation.one_of.includes(parameter.key)),
     };
     return Object.assign(field, DETAILS[kind](parameter.schema, value, pictures));
   });

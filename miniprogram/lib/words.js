@@ -9,13 +9,11 @@ const EN = {
   chooseAnother: "Choose another",
   chooseHint: "Or drop one here, or paste it. JPEG, PNG, WebP, AVIF, HEIC, GIF and more.",
   chooseHintPhone: "From the album or the camera. You will see it changed at once.",
-  dropHere: "Drop the picture here",
   uploading: "Uploading {percent}%",
   cancel: "Cancel",
   cancelled: "Upload cancelled",
   retry: "Try again",
   rename: "Upload under a new name",
-  close: "Close",
   common: "Common changes",
   steps: "Steps",
   stepsHint: "Steps run from top to bottom. Add one, or tap a common change.",
@@ -34,6 +32,7 @@ const EN = {
   original: "The uploaded picture",
   result: "The result",
   working: "Working…",
+  cannotShow: "This browser cannot show {format}. The file itself is right: save it, or open it elsewhere.",
   size: "Size",
   dimensions: "Pixels",
   format: "Format",
@@ -42,7 +41,7 @@ const EN = {
   kept: "kept from before",
   made: "just made",
   url: "Address of the result",
-  copy: "Copy the URL",
+  copy: "Copy URL",
   copied: "URL copied",
   open: "Open",
   save: "Save",
@@ -53,17 +52,12 @@ const EN = {
   galleryEmpty: "Pictures that you upload are listed here. The list stays on this device.",
   use: "Use {name}",
   forget: "Take {name} off the list",
-  noSteps: "No steps yet: this is the picture as uploaded.",
-  on: "On",
-  off: "Off",
   colourOf: "{name}, colour",
-  loading: "Loading the operations…",
   requestId: "Request",
   token: "Upload token",
   qrLocal: "This server listens on this machine only; a phone cannot reach it.",
   notPicture: "{name} is not a picture.",
   remembered: "Uploaded: {name}",
-  transparency: "Alpha",
   rooms: { geometry: "Shape", colour: "Colour", compose: "Marks and text", output: "Output", report: "Measure" },
   presets: { rotate: "Rotate", thumbnail: "Thumbnail", circle: "Circle", webp: "WebP", watermark: "Watermark" },
   faults: {
@@ -101,13 +95,11 @@ const ZH = {
   chooseAnother: "换一张",
   chooseHint: "也可以把图片拖到这里,或直接粘贴。支持 JPEG、PNG、WebP、AVIF、HEIC、GIF 等格式。",
   chooseHintPhone: "从相册选择或拍照,马上看到处理后的效果。",
-  dropHere: "松开即可上传",
   uploading: "正在上传 {percent}%",
   cancel: "取消",
   cancelled: "已取消上传",
   retry: "重试",
   rename: "换个名字上传",
-  close: "关闭",
   common: "常用处理",
   steps: "处理步骤",
   stepsHint: "步骤从上到下依次执行。点常用处理,或自己添加一步。",
@@ -126,6 +118,7 @@ const ZH = {
   original: "上传的原图",
   result: "处理结果",
   working: "处理中…",
+  cannotShow: "浏览器无法显示 {format} 格式。文件本身没有问题,可以保存后查看。",
   size: "大小",
   dimensions: "像素",
   format: "格式",
@@ -145,17 +138,12 @@ const ZH = {
   galleryEmpty: "上传过的图片会列在这里,列表只保存在本机。",
   use: "使用 {name}",
   forget: "从列表中移除 {name}",
-  noSteps: "还没有步骤:现在显示的是原图。",
-  on: "开",
-  off: "关",
   colourOf: "{name},颜色",
-  loading: "正在载入可用操作…",
   requestId: "请求编号",
   token: "上传令牌",
   qrLocal: "服务器只在本机上监听,手机还访问不到它。",
   notPicture: "{name} 不是图片。",
   remembered: "已上传:{name}",
-  transparency: "透明度",
   rooms: { geometry: "形状", colour: "色彩", compose: "水印与文字", output: "输出", report: "测量" },
   presets: { rotate: "旋转", thumbnail: "缩略图", circle: "圆形", webp: "WebP", watermark: "水印" },
   faults: {
@@ -202,4 +190,9 @@ function formatBytes(bytes) {
   return (bytes / 1000000).toFixed(1) + " MB";
 }
 
-module.exports = { EN, ZH, wordsFor, fill, formatBytes };
+// A report in words: JSON with its indents, anything else as it is.
+function formatReport(text) {
+  return /^\s*[[{]/.test(text) ? JSON.stringify(JSON.parse(text), null, 2) : text;
+}
+
+module.exports = { EN, ZH, wordsFor, fill, formatBytes, formatReport };

@@ -16,9 +16,9 @@ from tests.servers import Server
 Chosen = dict[str, Any]
 
 
-def draw(name: str, size: tuple[int, int] = (300, 200), colour: str = "teal") -> Chosen:
-    """A PNG as Playwright wants a chosen file."""
-    return as_file(name, Image.new("RGB", size, colour))
+def draw(name: str, size: tuple[int, int] = (300, 200), colour: str = "teal", format: str = "PNG") -> Chosen:
+    """A picture as Playwright wants a chosen file."""
+    return as_file(name, Image.new("RGB", size, colour), format)
 
 
 def draw_noise(name: str, size: tuple[int, int], sigma: float = 60) -> Chosen:
@@ -26,10 +26,10 @@ def draw_noise(name: str, size: tuple[int, int], sigma: float = 60) -> Chosen:
     return as_file(name, Image.effect_noise(size, sigma))
 
 
-def as_file(name: str, image: Image.Image) -> Chosen:
+def as_file(name: str, image: Image.Image, format: str = "PNG") -> Chosen:
     out = io.BytesIO()
-    image.save(out, "PNG")
-    return {"name": name, "mimeType": "image/png", "buffer": out.getvalue()}
+    image.save(out, format)
+    return {"name": name, "mimeType": Image.MIME[format], "buffer": out.getvalue()}
 
 
 def measure(server: Server, url: str) -> tuple[str | None, tuple[int, int]]:

@@ -71,7 +71,7 @@ def test_a_new_user_chooses_rotates_resizes_and_copies_the_url(open_page: OpenPa
     settle(page)
     add(page, "resize")
     shoot(page, "2-result")
-    page.get_by_role("button", name="Copy the URL").click()
+    page.get_by_role("button", name="Copy URL").click()
 
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{server.url}/proc/rotate/10/resize/w_200,h_100/flow.png"
@@ -182,6 +182,20 @@ def test_a_report_is_shown_in_words_and_stays_the_last_step(open_page: OpenPage,
     assert step_names(page) == ["resize", "info"]
     expect(page.locator("#report")).to_contain_text("ImageWidth")
     shoot(page)
+
+
+def test_a_format_that_the_browser_cannot_show_is_shown_as_jpeg_and_told(
+    open_page: OpenPage, server: Server, shoot: Shoot
+):
+    page = open_page(server.url)
+    choose_and_see(page, draw("scan.tiff", format="TIFF"))
+    expect(page.locator("#report")).to_contain_text("cannot show TIFF")
+    page.click("[data-view=both]")
+    expect(page.locator("#before")).to_have_js_property("naturalWidth", 300)
+    shoot(page)
+    page.click("[data-preset=webp]")
+    settle(page)
+    expect(page.locator("#after")).to_have_js_property("naturalWidth", 300)
 
 
 def test_a_wrong_setting_is_told_at_its_field(open_page: OpenPage, server: Server, shoot: Shoot):

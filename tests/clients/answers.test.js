@@ -85,3 +85,24 @@ test("the system's language decides, however it is spelled", () => {
   assert.equal(fill("{a} and {b}", { a: 1 }), "1 and {b}");
   assert.deepEqual([999, 1500, 250000, 3400000, null].map(formatBytes), ["999 B", "1.5 KB", "250 KB", "3.4 MB", ""]);
 });
+
+test("every word that a page or a template asks for exists", () => {
+  const fs = require("node:fs");
+  const path = require("node:path");
+  const root = path.join(__dirname, "..", "..");
+  const files = [
+    "app/web/playground/index.html",
+    ...fs.readdirSync(path.join(root, "app/web/playground")).filter((name) => name.endsWith(".js")).map((name) => `app/web/playground/${name}`),
+    "miniprogram/pages/index/index.axml",
+    "miniprogram/pages/index/index.js",
+    "miniprogram/pages/index/view.js",
+    "miniprogram/pages/gallery/gallery.axml",
+    "miniprogram/pages/gallery/gallery.js",
+  ];
+  for (const file of files) {
+    const text = fs.readFileSync(path.join(root, file), "utf-8");
+    for (const [, dotted, marked] of text.matchAll(/\bwords\.(\w+)|data-word="(\w+)"/g)) {
+      if ((dotted || marked) !== "js") assert.ok((dotted || marked) in EN, `${file} asks for ${dotted || marked}`);
+    }
+  }
+});

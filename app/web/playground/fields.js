@@ -110,6 +110,7 @@ function drawColour(field, id, take) {
     type: "text",
     value: field.value,
     maxlength: 8,
+    placeholder: "–",
     pattern: "[0-9a-fA-F]{6}([0-9a-fA-F]{2})?",
     spellcheck: "false",
     onchange: () => {

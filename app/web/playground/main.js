@@ -2,10 +2,12 @@
 import { watchDropAndPaste } from "./dropping.js";
 import { drawGallery, readPictures, writePictures } from "./gallery.js";
 import { require } from "./lib.js";
+import { copyUrl, offerToSave, showAddress, toggleQrCode } from "./link.js";
 import { byId, element, fill, hide, say, show, translatePage, words } from "./page.js";
-import { clearFault, showAddress, showFacts, showFault, showPicture, showQrCode, showReport } from "./result.js";
+import { clearFault, offer, showFacts, showFault, showPicture, showReport } from "./result.js";
 import { fetchOperations, fetchResult, upload } from "./send.js";
 import { drawChips, drawMenu, drawSteps, focusStep } from "./steps.js";
+import { drawViews, setView, showBefore } from "./views.js";
 
 const { explain } = require("./faults");
 const gallery = require("./gallery");
@@ -55,21 +57,13 @@ async function send() {
   state.sending = null;
   hide(byId("upload"));
   if (file) take(file);
-  else if (cancelled) offerAnotherTry();
+  else if (cancelled) offer(words.cancelled, [{ label: words.retry, act: send }]);
   else showUploadFault(fault);
 }
 
 function showProgress(percent) {
   byId("progress").value = percent;
   byId("progress-text").textContent = fill(words.uploading, { percent });
-}
-
-function offerAnotherTry() {
-  byId("fault").replaceChildren(
-    element("p", {}, words.cancelled),
-    element("div", { class: "actions" }, element("button", { type: "button", class: "primary", onclick: send }, words.retry))
-  );
-  byId("fault").querySelector("button").focus();
 }
 
 function showUploadFault(fault) {
@@ -115,8 +109,9 @@ function use(key) {
 
 function workOn(key) {
   state.key = key;
+  if (!byId("before").hasAttribute("src")) showBefore(plan.address(config.base, state.operations, plan.parse(state.operations, "format/jpg"), key));
   show(byId("panel"));
-  setView(byId("frames").dataset.view === "both" ? "both" : "after");
+  setView(byId("frames").dataset.view === "both" ? "both" : "after"); // who compares goes on comparing
   redrawGallery();
   redrawSteps();
   refresh();
@@ -164,7 +159,6 @@ async function refresh() {
   state.fetching.abort();
   state.fetching = new AbortController();
   showAddress(url, config.base, state.key);
-  if (!byId("qr").hidden) showQrCode(url);
   byId("frames").setAttribute("aria-busy", "true");
   show(byId("working"));
   const result = await fetchResult(url, state.fetching.signal);
@@ -173,15 +167,9 @@ async function refresh() {
   hide(byId("working"));
   if (result.fault) return showResultFault(result.fault);
   clearFault();
-  if (result.blob) {
-    const dimensions = await showPicture(result.blob);
-    offerToSave(URL.createObjectURL(result.blob), result.facts.format);
-    showFacts(result.facts, dimensions);
-  } else {
-    showReport(result.text);
-    offerToSave(URL.createObjectURL(new Blob([result.text])), "txt");
-    showFacts(result.facts, null);
-  }
+  offerToSave(result.blob, state.key, result.facts.format);
+  const isPicture = result.blob.type.startsWith("image/");
+  showFacts(result.facts, await (isPicture ? showPicture(result.blob, result.facts.format) : showReport(result.blob)));
 }
 
 function showResultFault(fault) {
@@ -191,53 +179,9 @@ function showResultFault(fault) {
   showFault(fault, action ? [action] : []);
 }
 
-function offerToSave(blobUrl, format) {
-  const save = byId("save");
-  if (save.href.startsWith("blob:")) URL.revokeObjectURL(save.href);
-  save.href = blobUrl;
-  save.download = `${state.key.split("/").pop().replace(/\.[^.]*$/, "")}.${format}`;
-}
-
-function showBefore(url) {
-  byId("before").src = url;
-  byId("before").alt = words.original;
-}
-
-const VIEWS = ["before", "after", "both"];
-
-function setView(view) {
-  byId("frames").dataset.view = view;
-  for (const button of byId("views").children) button.setAttribute("aria-pressed", String(button.dataset.view === view));
-}
-
-function drawViews() {
-  const draw = (view) =>
-    element("button", { type: "button", "data-view": view, "aria-pressed": "false", onclick: () => setView(view) }, words[view]);
-  byId("views").replaceChildren(...VIEWS.map(draw));
-}
-
-async function copyUrl() {
-  const url = byId("url").textContent;
-  try {
-    await navigator.clipboard.writeText(url);
-  } catch {
-    getSelection().selectAllChildren(byId("url")); // plain http on another host has no clipboard API
-    document.execCommand("copy");
-  }
-  say(words.copied);
-}
-
-function toggleQrCode() {
-  const isOpen = byId("qr").hidden;
-  byId("qr").hidden = !isOpen;
-  byId("qr-toggle").setAttribute("aria-expanded", String(isOpen));
-  if (isOpen) showQrCode(byId("url").textContent);
-}
-
 // --- the page
 
 function enterWork() {
-  byId("work").dataset.phase = "work";
   hide(byId("welcome"));
   show(byId("pictures"));
   clearFault();

@@ -42,5 +42,5 @@ let silence;
 export function say(text) {
   clearTimeout(silence);
   byId("said").textContent = text;
-  silence = setTimeout(() => (byId("said").textContent = ""), 4000);
+  silence = setTimeout(() => (byId("said").textContent = ""), 3000);
 }

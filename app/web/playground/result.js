@@ -3,11 +3,12 @@ import { require } from "./lib.js";
 import { byId, element, fill, hide, show, words } from "./page.js";
 
 const { explain } = require("./faults");
-const { formatBytes } = require("./words");
+const { formatBytes, formatReport } = require("./words");
 
 let shownUrl;
 
-export function showPicture(blob) {
+// Resolves to the picture's {width, height} in pixels; to null where this browser cannot show its format.
+export function showPicture(blob, format) {
   if (shownUrl) URL.revokeObjectURL(shownUrl);
   shownUrl = URL.createObjectURL(blob);
   const after = byId("after");
@@ -17,14 +18,24 @@ export function showPicture(blob) {
   after.alt = words.result;
   return after.decode().then(
     () => ({ width: after.naturalWidth, height: after.naturalHeight }),
-    () => null // a format that this browser cannot show, TIFF or HEIC: the facts and the address are still right
+    () => {
+      after.removeAttribute("src");
+      showWords(fill(words.cannotShow, { format: format.toUpperCase() }));
+      return null;
+    }
   );
 }
 
-export function showReport(text) {
+// Resolves to null: words have no pixels.
+export async function showReport(blob) {
+  showWords(formatReport(await blob.text()));
+  return null;
+}
+
+function showWords(text) {
+  byId("report").textContent = text;
   hide(byId("after"));
   show(byId("report"));
-  byId("report").textContent = /^[[{]/.test(text) ? JSON.stringify(JSON.parse(text), null, 2) : text;
 }
 
 export function showFacts(facts, dimensions) {
@@ -41,26 +52,10 @@ export function showFacts(facts, dimensions) {
   byId("notes").replaceChildren(...facts.notes.map((note) => element("p", {}, note)));
 }
 
-// The address with its steps set off, because the address is what this page is about.
-export function showAddress(url, base, key) {
-  const path = url.slice(base.length);
-  const name = `/${key.split("/").map(encodeURIComponent).join("/")}`;
-  const steps = path.slice("/proc".length, path.length - name.length);
-  byId("url").replaceChildren(`${base}/proc`, element("b", {}, steps), element("i", {}, name));
-  byId("open").href = url;
-  show(byId("link"));
-}
-
-export function showQrCode(url) {
-  byId("qr-image").src = `/qr.svg?url=${encodeURIComponent(url)}`;
-  byId("qr-image").alt = url;
-  const isLocal = /^(127\.|localhost$|\[::1\]$)/.test(location.hostname);
-  byId("qr-hint").textContent = isLocal ? words.qrLocal : words.qrHint;
-}
-
 // `actions` are {label, act} for the buttons below the words; `extra` is one more element, such as a field for a token.
 export function showFault(fault, actions = [], extra = null) {
   const { title, detail, requestId } = explain(fault, words);
+  byId("fault").classList.remove("calm");
   byId("fault").replaceChildren(
     element("strong", {}, title),
     ...(detail ? [element("p", { lang: "en" }, detail)] : []),
@@ -73,6 +68,16 @@ export function showFault(fault, actions = [], extra = null) {
 
 function drawAction({ label, act }, index) {
   return element("button", { type: "button", class: index === 0 ? "primary" : "button", onclick: act }, label);
+}
+
+// What is no fault but wants an answer, at the same place.
+export function offer(words, actions) {
+  byId("fault").classList.add("calm");
+  byId("fault").replaceChildren(
+    element("p", {}, words),
+    element("div", { class: "actions" }, ...actions.map(drawAction))
+  );
+  byId("fault").querySelector("button").focus();
 }
 
 export function clearFault() {

@@ -27,15 +27,15 @@ export function upload(config, file, { byContent, onProgress }) {
   return { answered, cancel: () => sending.abort() };
 }
 
-// One GET gives the picture and the facts in its headers. Resolves to {blob | text, facts}, {fault}, or undefined where
+// `no-cache` asks the server whether a kept answer still holds: somebody may have put another picture there.
+// One GET gives the picture and the facts in its headers. Resolves to {blob, facts}, {fault}, or undefined where
 // `signal` stopped it, because a newer plan is on its way.
 export async function fetchResult(url, signal) {
   try {
-    const response = await fetch(url, { signal });
+    const response = await fetch(url, { signal, cache: "no-cache" });
     const headers = Object.fromEntries(response.headers);
     if (!response.ok) return { fault: faults.fromAnswer(response.status, await response.text(), headers) };
     const facts = api.readFacts(headers);
-    if (!api.isPicture(headers)) return { text: await response.text(), facts };
     const blob = await response.blob();
     return { blob, facts: { ...facts, bytes: blob.size } };
   } catch (error) {

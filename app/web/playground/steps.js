@@ -51,7 +51,7 @@ export function drawSteps(operations, steps, pictures, on) {
       element(
         "header",
         {},
-        element("h3", {}, element("span", {}, String(index + 1)), step.name),
+        element("h3", {}, element("span", {}, `${index + 1} `), step.name),
         button("↑", words.moveUp, index === 0, () => on.move(step.id, -1)),
         button("↓", words.moveDown, index === steps.length - 1, () => on.move(step.id, 1)),
         button("×", words.removeStep, false, () => on.remove(step.id))

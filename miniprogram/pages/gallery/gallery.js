@@ -2,7 +2,7 @@
 
 const config = require("../../config");
 const gallery = require("../../lib/gallery");
-const { fill, formatBytes } = require("../../lib/words");
+const { fill } = require("../../lib/words");
 const { readPictures, readPreferences, writePictures } = require("../../phone/device");
 
 // What this person uploaded from this phone.
@@ -16,10 +16,10 @@ Page({
 
   redraw() {
     const words = this.data.words;
-    const pictures = readPictures().map(({ key, width, height, size }) => ({
+    const pictures = readPictures().map(({ key, width, height }) => ({
       key,
       thumbnail: gallery.thumbnailUrl(config.base, key),
-      caption: `${width} × ${height}, ${formatBytes(size)}`,
+      caption: `${width} × ${height}`,
       useLabel: fill(words.use, { name: key }),
       forgetLabel: fill(words.forget, { name: key }),
     }));

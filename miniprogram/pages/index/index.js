@@ -4,7 +4,7 @@ const config = require("../../config");
 const { PALETTE } = require("../../lib/forms");
 const gallery = require("../../lib/gallery");
 const plan = require("../../lib/plan");
-const { fill } = require("../../lib/words");
+const { fill, formatReport } = require("../../lib/words");
 const { readPictures, readPreferences, writePictures } = require("../../phone/device");
 const { download, fetchOperations, fetchText, upload } = require("../../phone/send");
 const faults = require("../../lib/faults");
@@ -148,7 +148,7 @@ Page(Object.assign({
       this.setData({
         fault: NO_FAULT,
         resultPath: path || "",
-        report: text || "",
+        report: text ? formatReport(text) : "",
         facts: describeFacts(facts, this.data.words),
         notes: facts.notes,
       });
@@ -162,7 +162,7 @@ Page(Object.assign({
 
   offerRetry(title, again) {
     this.again = again;
-    this.setData({ fault: { isShown: true, title, canRetry: true } });
+    this.setData({ fault: { isShown: true, isCalm: true, title, canRetry: true } });
   },
 
   retry() {

@@ -1,0 +1,22 @@
+// Before, after, or both side by side.
+import { byId, element, words } from "./page.js";
+
+const VIEWS = ["before", "after", "both"];
+
+export function drawViews() {
+  const draw = (view) =>
+    element("button", { type: "button", "data-view": view, "aria-pressed": "false", onclick: () => setView(view) }, words[view]);
+  byId("views").replaceChildren(...VIEWS.map(draw));
+  // A TIFF, a HEIC picture: this browser cannot show it as it was chosen. Once uploaded, the server shows it as JPEG.
+  byId("before").addEventListener("error", () => byId("before").removeAttribute("src"));
+}
+
+export function setView(view) {
+  byId("frames").dataset.view = view;
+  for (const button of byId("views").children) button.setAttribute("aria-pressed", String(button.dataset.view === view));
+}
+
+export function showBefore(url) {
+  byId("before").src = url;
+  byId("before").alt = words.original;
+}
