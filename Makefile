@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run bench test test-hard lint install clean fc-code docs miniprogram-wechat
+.PHONY: help run bench test test-hard lint install clean fc-code docs contact-sheet miniprogram-wechat
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -31,6 +31,9 @@ test: lint  ## lint and every test but the long ones
 
 test-hard: $(STAMP)  ## every test, the long ones too
 	$(BIN)/python -m pytest
+
+contact-sheet: $(STAMP)  ## every operation's golden on one picture, in dist/contact-sheet.png
+	$(BIN)/python -m tests.operations.contact_sheet dist/contact-sheet.png
 
 miniprogram-wechat:  ## the mini-program for WeChat, in dist/miniprogram-wechat
 	@$(PYTHON) wechat/convert.py dist/miniprogram-wechat

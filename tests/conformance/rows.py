@@ -5,42 +5,15 @@ https://help.aliyun.com/zh/oss/user-guide/overview-17 and the page of each actio
 
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from PIL import Image
 
-from app.core.faults import Fault, InvalidArgument, MissingArgument
+from app.core.faults import MissingArgument
+from tests.conformance import marks
 from tests.conformance.pictures import JPEG, PNG, animation, answer, colour, encoded, picture, quarters, size
+from tests.conformance.row import Row, allowed, refused
 
 RED, LIME, BLUE, WHITE = (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255), (255, 255, 255, 255)
-
-
-@dataclass(frozen=True)
-class Row:
-    """`check` returns whether the promise, or the `difference` that stands in its place, holds."""
-
-    action: str
-    parameter: str
-    promise: str
-    check: Callable[[], bool]
-    difference: str = ""
-
-
-def refused(actions: str, kind: type[Fault] = InvalidArgument, source: bytes = PNG) -> bool:
-    """Whether the answer is the fault `kind`."""
-    try:
-        answer(actions, source)
-    except kind:
-        return True
-    return False
-
-
-def allowed(action: str, key: str, low: int, high: int) -> bool:
-    """Whether a whole-number parameter takes both ends of its range and nothing past them."""
-    inside = [f"{action},{key}{value}" for value in (low, high)]
-    outside = [f"{action},{key}{value}" for value in (low - 1, high + 1)]
-    return not any(refused(text) for text in inside) and all(refused(text) for text in outside)
 
 
 def near(found: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 12) -> bool:
@@ -333,4 +306,4 @@ REPORTS = [
     Row("info", "", "is the only action", lambda: refused("info/rotate,90")),
 ]
 
-ROWS = [*RESIZE, *CROP, *SHAPES, *COLOURS, *OUTPUT, *REPORTS]
+ROWS = [*RESIZE, *CROP, *SHAPES, *COLOURS, *OUTPUT, *REPORTS, *marks.ROWS]
