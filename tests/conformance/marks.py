@@ -127,8 +127,9 @@ IMAGE = [
         "watermark",
         "times",
         "at most 3 images a request",
-        lambda: refused("/".join(["watermark,image_bWFyay5wbmc"] * 4)) and not refused("/".join([f"watermark,{TEXT}"] * 4)),
-    ),
+        lambda: (
+            refused("/".join(["watermark,image_bWFyay5wbmc"] * 4)) and not refused("/".join([f"watermark,{TEXT}"] * 4))
+        ),
     ),
     Row("watermark", "image, text", "one is needed", lambda: refused("watermark,t_50", MissingArgument)),
 ]
