@@ -17,6 +17,7 @@ from app.core.settings import BadSettings, Settings
 from app.core.spec import REGISTRY
 from app.doctor import examine
 from app.negotiation import settle_format
+from app.ops import load_operations
 from app.sample import SAMPLE, SAMPLE_KEY
 
 TUTORIALS_FILE = Path("lena.png")
@@ -86,7 +87,8 @@ def sign(target: str, seconds: int, key_id: str | None) -> None:
 
 @main.command()
 def operations() -> None:
-    """List the operations."""
+    """List the operations, those of other distributions among them."""
+    load_operations()
     click.echo(reference.write_text(reference.tabulate_operations()), nl=False)
 
 

@@ -53,17 +53,21 @@ def look_in(folders: Iterable[Path]) -> None:
     """Have this process find fonts in these folders first, then in the system's."""
     global _folders  # fonts are the machine's, as modules are: set once, at the start
     _folders = (*folders, *SYSTEM)
+    _files.cache_clear()
     faces.cache_clear()
+
+
+@functools.cache
+def _files() -> tuple[Path, ...]:
+    return tuple(path for folder in _folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
 
 
 @functools.cache
 def faces() -> tuple[Face, ...]:
     """Every readable face: those of the named folders first, regular ones before others."""
-    files = [path for folder in _folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
-    found = [(number, face) for number, path in enumerate(files) for face in _faces_of(path)]
-    named = {path for path in files if not any(path.is_relative_to(folder) for folder in SYSTEM)}
-    found.sort(key=lambda entry: (entry[1].path not in named, not entry[1].regular, entry[0]))
-    return tuple(face for _, face in found)
+    found = [face for path in _files() for face in _faces_of(path)]
+    # Sorting keeps the order of equals.
+    return tuple(sorted(found, key=lambda face: (_is_systems(face.path), not face.regular)))
 
 
 def find(name: str) -> Face:
@@ -72,6 +76,10 @@ def find(name: str) -> Face:
     A name of OSS whose font is not installed gives the default font, or the first there is. Raises InvalidArgument
     where there is no such font, WatermarkError where there is none at all.
     """
+    # Most names are of files: then the others need not be opened.
+    for path in _files():
+        if _plain(path.stem) == _plain(name) and (own := next(_faces_of(path), None)):
+            return own
     if not faces():
         raise WatermarkError("the server has no font; its operator can install fonts-wqy-zenhei")
     for wanted in (name, OSS_NAMES.get(name.lower(), name)):
@@ -100,6 +108,10 @@ def fallbacks() -> tuple[Face, ...]:
     """One regular face of each file, in the order in which they are asked for characters: colour ones first."""
     first = {face.path: face for face in reversed(faces()) if face.regular}
     return tuple(sorted(first.values(), key=lambda face: (not face.colour, faces().index(face))))
+
+
+def _is_systems(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in SYSTEM)
 
 
 def _plain(name: str) -> str:

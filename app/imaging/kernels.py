@@ -194,8 +194,10 @@ def attention_box(image: Image.Image, size: Size) -> Box:
     return left, top, left + size[0], top + size[1]
 
 
-def tiled(tile: Image.Image, size: Size, origin: tuple[int, int]) -> Image.Image:
-    """`tile` repeated over a canvas of `size` in every direction from `origin`."""
-    left, top = -origin[0] % tile.width, -origin[1] % tile.height
-    across, down = math.ceil((left + size[0]) / tile.width), math.ceil((top + size[1]) / tile.height)
-    return to_pillow(to_vips(tile).replicate(across, down).crop(left, top, *size))
+def tiled(tile: Image.Image, gap: Size, size: Size, origin: tuple[int, int]) -> Image.Image:
+    """An RGBA tile repeated `gap` apart over a canvas of `size`, in every direction from `origin`."""
+    width, height = tile.width + gap[0], tile.height + gap[1]
+    left, top = -origin[0] % width, -origin[1] % height
+    across, down = math.ceil((left + size[0]) / width), math.ceil((top + size[1]) / height)
+    spaced = to_vips(tile).embed(0, 0, width, height, extend="background", background=[0, 0, 0, 0])
+    return to_pillow(spaced.replicate(across, down).crop(left, top, *size))

@@ -80,9 +80,7 @@ def watermark(
     mark.putalpha(mark.getchannel("A").point([level * opacity // 100 for level in LEVELS]))
     place = _place(picture.size, mark.size, anchor, (x, y), voffset)
     if fill:
-        gap = Image.new("RGBA", (mark.width + padx, mark.height + pady))
-        gap.paste(mark)
-        mark, place = kernels.tiled(gap, picture.size, place), (0, 0)
+        mark, place = kernels.tiled(mark, (padx, pady), picture.size, place), (0, 0)
     return picture.map(lambda frame: _laid(frame, mark, place))
 
 
