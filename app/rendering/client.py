@@ -19,10 +19,12 @@ from app.log import log
 from app.rendering.pool import Pool, Shape
 from app.rendering.quarantine import Quarantine
 from app.rendering.wire import CONTINUE, Job, head, load_fault, load_header, load_rendered
+from app.telemetry import observe_mishap
 
 GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
 IDLE_SECONDS = 0.05  # within which an idle process has taken a connection off the queue
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
+BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
 TRIES = 3  # of pools that go away under us
 RETRY_AFTER = {"Retry-After": "1"}
 
@@ -41,8 +43,7 @@ class Source:
 class ProcessRenderer:
     """Runs plans in `processes` expendable processes that all clients of one machine share.
 
-    A job has `seconds` of wall-clock time and `memory_bytes` of address space; at most `queue` jobs wait. `count` is
-    told of every "crash", "timeout", "refusal" (a full queue) and "quarantine".
+    A job has `seconds` of wall-clock time and `memory_bytes` of address space; at most `queue` jobs wait.
     """
 
     def __init__(
@@ -55,14 +56,12 @@ class ProcessRenderer:
         memory_bytes: int,
         recycle: int,
         font_dirs: tuple[str, ...] = (),
-        count: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._limits = limits
         self._seconds = seconds
         self._memory_bytes = memory_bytes
         self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs), runtime_dir)
         self._quarantine = Quarantine(self._pool.quarantine_dir)
-        self._count = count
 
     def start(self) -> None:
         """Have the pool running before the first picture is asked for."""
@@ -81,7 +80,7 @@ class ProcessRenderer:
     def _ask(self, plan: str | None, source: Source, marks: list[bytes], load: Load[Answer]) -> Answer:
         """What a process makes of one job; a Fault where it refuses it or dies over it."""
         if self._quarantine.holds(source.file, source.size):
-            self._count("quarantine")
+            observe_mishap("image_in_quarantine", plan=plan, bytes=source.size)
             raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
         job = Job(plan, self._limits).dump()
         for _ in range(TRIES):
@@ -94,9 +93,13 @@ class ProcessRenderer:
                         return load(headers, body)
                     fault, trace = load_fault(body)
                 except (OSError, HTTPException) as error:
+                    seconds = time.monotonic() - begun
+                    if seconds >= 0.9 * self._seconds:
+                        raise self._overran(source, seconds) from error
                     # A process that dies with its whole pool says nothing about the picture.
+                    time.sleep(BURIAL_SECONDS)
                     if self._pool.runs():
-                        raise self._bury(source, time.monotonic() - begun) from error
+                        raise self._crashed(source, seconds) from error
                     continue
             if trace:
                 log.error("render_failed", plan=plan, trace=trace)
@@ -120,7 +123,7 @@ class ProcessRenderer:
                     return connection
             except TimeoutError as error:
                 connection.close()
-                raise self._refuse("the queue of renders does not move") from error
+                raise SlowDown("the queue of renders does not move", headers=RETRY_AFTER) from error
             except ConnectionError:
                 pass
             connection.close()
@@ -133,7 +136,7 @@ class ProcessRenderer:
                 return self._pool.connect()
             except BlockingIOError as error:
                 if time.monotonic() > latest:
-                    raise self._refuse("too many renders are waiting") from error
+                    raise SlowDown("too many renders are waiting", headers=RETRY_AFTER) from error
                 time.sleep(IDLE_SECONDS / 10)
 
     def _exchange(
@@ -152,20 +155,17 @@ class ProcessRenderer:
                 raise HTTPException("an answer larger than a process can hold")
             return response.status, response.headers, response.read()
 
-    def _refuse(self, detail: str) -> Fault:
-        self._count("refusal")
-        return SlowDown(detail, headers=RETRY_AFTER)
+    def _overran(self, source: Source, seconds: float) -> Fault:
+        self._strike("renderer_overran", source, seconds)
+        return RenderTimeout(f"the picture took longer than {self._seconds:g} seconds to make")
 
-    def _bury(self, source: Source, seconds: float) -> Fault:
-        """The fault of a picture whose process ended after so many seconds without an answer."""
-        late = seconds >= 0.9 * self._seconds
-        event = "timeout" if late else "crash"
-        digest = self._quarantine.strike(source.file, source.size)
-        self._count(event)
-        log.warning("renderer_died", reason=event, sha256=digest, seconds=round(seconds, 3))
-        if late:
-            return RenderTimeout(f"the picture took longer than {self._seconds:g} seconds to make")
+    def _crashed(self, source: Source, seconds: float) -> Fault:
+        self._strike("renderer_crashed", source, seconds)
         return BadImage("the image crashed its renderer")
+
+    def _strike(self, event: str, source: Source, seconds: float) -> None:
+        digest = self._quarantine.strike(source.file, source.size)
+        observe_mishap(event, sha256=digest, seconds=round(seconds, 3))
 
     def _mourn(self) -> Fault:
         """The fault of a pool that dies again and again, which is never the caller's."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from app.imaging.limits import Limits
 from app.rendering import ProcessRenderer
@@ -36,22 +37,20 @@ def runtime_dir():
 
 
 @pytest.fixture
-def events():
-    return []
+def lines():
+    """What is logged."""
+    with capture_logs() as logged:
+        yield logged
 
 
 @pytest.fixture
-def pool(plugin, runtime_dir, events, monkeypatch):
+def pool(plugin, runtime_dir, monkeypatch):
     """Makes renderers on a pool of this test's own; shape as asked for."""
     monkeypatch.setattr(sys, "path", [*sys.path, str(plugin)])
     made = []
 
     def make(processes=1, queue=4, seconds=5.0, memory_bytes=GB, recycle=500):
-        made.append(
-            ProcessRenderer(
-                Limits(), runtime_dir, processes, queue, seconds, memory_bytes, recycle, count=events.append
-            )
-        )
+        made.append(ProcessRenderer(Limits(), runtime_dir, processes, queue, seconds, memory_bytes, recycle))
         return made[-1]
 
     yield make
@@ -82,6 +81,10 @@ class Words:
 
     text: str
     marks: tuple = ()
+
+
+def events(lines):
+    return [line["event"] for line in lines]
 
 
 def hold(milliseconds):
