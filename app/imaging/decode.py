@@ -72,7 +72,7 @@ def inspect(source: bytes, limits: Limits) -> Header:
         raise UnsupportedMediaType(
             "these bytes are of no image format that we read", expected="one of " + ", ".join(FORMATS)
         )
-    frames = frames_of(source, format_.name, limits)
+    frames = guarded(lambda: frames_of(source, format_.name, limits))
     header = guarded(lambda: _header(source, format_, frames))
     limits.check_source(header.size, header.frames)
     return header
@@ -127,9 +127,22 @@ def _header(source: bytes, format_: Format, frames: int) -> Header:
     with image:
         if format_.name == "avif":
             frames = getattr(image, "n_frames", 1)
+        if format_.name == "tiff":
+            _check_strips(image, len(source))
         # The class's own getexif of PNG would decode the picture to look behind it.
         orientation = 1 if format_.name == "heic" else Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
         return Header(format_, *image.size, frames, orientation if orientation in ORIENTATIONS else 1, image.mode)
+
+
+def _check_strips(image: Any, length: int) -> None:
+    """Raise BadImage where a TIFF's bare pixels lie behind the end of the file: libvips shows them black."""
+    tags = image.tag_v2
+    if tags.get(ExifTags.Base.Compression) == 1:
+        strips = zip(
+            tags.get(ExifTags.Base.StripOffsets, ()), tags.get(ExifTags.Base.StripByteCounts, ()), strict=False
+        )
+        if max((start + count for start, count in strips), default=0) > length:
+            raise BadImage("the image ends before its pixels do")
 
 
 def _header_by_libvips(source: bytes, format_: Format) -> Header:

@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 
-from app.core.faults import BadImage, ImageTooLarge
+from app.core.faults import ImageTooLarge
 from app.imaging.limits import Limits
 
 MAX_PNG_CHUNKS = 100_000
@@ -15,13 +15,10 @@ def frames_of(source: bytes, format_name: str, limits: Limits) -> int:
     """How many frames or pages the file announces, as far as the decoder would have to walk to know it.
 
     Counting stops past the limit. Raises ImageTooLarge where the file has more scans or chunks than a decoder should
-    be asked to read.
+    be asked to read, and anything where it ends too early.
     """
     count = _COUNTERS.get(format_name)
-    try:
-        return count(source, limits) if count else 1
-    except (IndexError, struct.error) as error:
-        raise BadImage("the image ends in the middle of its structure") from error
+    return count(source, limits) if count else 1
 
 
 def _jpeg(source: bytes, limits: Limits) -> int:
