@@ -2,13 +2,14 @@
 
 import functools
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
-from app.core.faults import BadImage, Fault, UnsupportedMediaType
+from app.core.faults import BadImage, Fault, ImageTooLarge, UnsupportedMediaType
 from app.core.formats import FORMATS, Format, sniff
 from app.core.picture import Size
 from app.imaging import kernels
@@ -32,7 +33,7 @@ PILLOW = {
 }
 LIBVIPS = {"jpg": "jpegload_buffer", "webp": "webpload_buffer", "svg": "svgload_buffer", "avif": "heifload_buffer"}
 
-Image.MAX_IMAGE_PIXELS = None  # Limits decide, and name the limit; Pillow's own check would be a second one
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Limits decide; see `inspect`
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
         raise UnsupportedMediaType(
             "these bytes are of no image format that we read", expected="one of " + ", ".join(FORMATS)
         )
+    # What an inner picture of an ICO or a later frame of a GIF claims, Pillow refuses past twice this.
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2
     frames = guarded(lambda: frames_of(source, format_.name, limits))
     header = guarded(lambda: _header(source, format_, frames))
     limits.check_source(header.size, header.frames)
@@ -84,6 +87,8 @@ def guarded(decode: Callable[[], T]) -> T:
         return decode()
     except (Fault, MemoryError):
         raise
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge("the image has too many pixels", expected="fewer pixels") from error
     except Exception as error:
         raise BadImage("the image is broken or of a kind that we cannot read") from error
 
@@ -125,16 +130,19 @@ def _header(source: bytes, format_: Format, frames: int) -> Header:
             return _header_by_libvips(source, format_)
         raise
     with image:
+        size = image.size
         if format_.name == "avif":
             frames = getattr(image, "n_frames", 1)
-        if format_.name == "tiff":
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
             _check_strips(image, len(source))
+            # Pillow tells the size as if it were turned already.
+            size = (image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength])
         # The class's own getexif of PNG would decode the picture to look behind it.
         orientation = 1 if format_.name == "heic" else Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-        return Header(format_, *image.size, frames, orientation if orientation in ORIENTATIONS else 1, image.mode)
+        return Header(format_, *size, frames, orientation if orientation in ORIENTATIONS else 1, image.mode)
 
 
-def _check_strips(image: Any, length: int) -> None:
+def _check_strips(image: TiffImagePlugin.TiffImageFile, length: int) -> None:
     """Raise BadImage where a TIFF's bare pixels lie behind the end of the file: libvips shows them black."""
     tags = image.tag_v2
     if tags.get(ExifTags.Base.Compression) == 1:

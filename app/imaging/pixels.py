@@ -115,8 +115,8 @@ def _load_by_pillow(source: bytes, header: Header, view: View, still: bool, page
 
 def _frames(image: Image.Image, header: Header, still: bool, page: int) -> Iterator[Image.Image]:
     if header.animated and not still:
-        # Pillow draws each frame over the one before, in the same image.
-        yield from (frame.copy() for frame in ImageSequence.Iterator(image))
+        # Pillow draws each frame over the one before, in the same image, and lets a later frame of a GIF enlarge it.
+        yield from (frame.crop((0, 0, *header.size)) for frame in ImageSequence.Iterator(image))
     else:
         image.seek(page)
         image.load()

@@ -11,7 +11,7 @@ from app.core.faults import BadImage, ImageTooLarge, UnsupportedMediaType
 from app.imaging.decode import inspect
 from app.imaging.limits import Limits
 from tests.imaging.rendering import pixels, rendered
-from tests.pictures import animation, encoded, oriented, png, scene
+from tests.pictures import animation, difference, encoded, oriented, png, quarters, scene
 
 FORMATS = {
     "jpg": encoded(scene(), "JPEG"),
@@ -42,6 +42,31 @@ def test_every_format_is_read_by_its_first_bytes_whatever_its_name(name: str) ->
 def test_the_header_tells_the_stored_size_and_how_to_lay_it_upright() -> None:
     header = inspect(oriented(6), Limits())
     assert (header.size, header.orientation) == ((48, 64), 6)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_laid_upright_like_a_jpeg(orientation: int) -> None:
+    upright = quarters()
+    stored = pixels("auto-orient/0/format/png", oriented(orientation))
+    source = encoded(stored, "TIFF", tiffinfo={0x0112: orientation})
+    assert inspect(source, Limits()).size == stored.size
+    assert difference(pixels("format/png", source), upright) < 5  # the JPEG halved its colour
+
+
+def test_a_later_frame_that_claims_more_than_the_first_is_cut_or_refused() -> None:
+    def frame(width: int, height: int) -> bytes:
+        return b",\0\0\0\0" + struct.pack("<HH", width, height) + b"\0\2\2D\1\0"
+
+    head = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff" + frame(1, 1)
+    with pytest.raises(ImageTooLarge):
+        rendered("format/webp", head + frame(65_535, 65_535) + b";")
+
+
+def test_what_lies_inside_an_ico_cannot_be_larger_than_a_picture() -> None:
+    inner = png(30_000, 30_000)
+    source = b"\0\0\1\0\1\0\x10\x10\0\0\1\0\x20\0" + struct.pack("<II", len(inner), 22) + inner
+    with pytest.raises(ImageTooLarge):
+        rendered("resize/w_10", source)
 
 
 @pytest.mark.parametrize("source", [b"", b"hello", b"%PDF-1.7", b"<html><svg></svg></html>", b"%!PS-Adobe", b"\0" * 99])
