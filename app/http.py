@@ -1,5 +1,6 @@
 """HTTP at the edge: requests in; pictures, receipts and problem documents out."""
 
+import errno
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ from app.core.faults import (
     MethodNotAllowed,
     NotFound,
     RangeNotSatisfiable,
+    SlowDown,
+    StoreFull,
 )
 from app.log import bind, log, unbind
 from app.reading import OPAQUE, Choose, Part, Produced
@@ -33,6 +36,16 @@ if TYPE_CHECKING:
 
 VERSION = version("imgfn")
 EXPOSED = "ETag, X-Request-Id, X-Imgfn-Result, X-Imgfn-Note, X-Imgfn-Version, Server-Timing, Content-Length"
+
+# What a machine can run out of while nobody is at fault; the store's own shortages come as its Faults.
+SHORTAGES: dict[int, type[Fault]] = {
+    errno.EMFILE: SlowDown,
+    errno.ENFILE: SlowDown,
+    errno.ENOMEM: SlowDown,
+    errno.ENOSPC: StoreFull,
+    errno.EDQUOT: StoreFull,
+    errno.EFBIG: StoreFull,
+}
 
 
 class Exchange:
@@ -81,15 +94,24 @@ def serve(
         response = problem(fault, request, request_id)
     except HTTPException as error:
         response = problem(_fault_from(error, request), request, request_id)
-    except Exception:
-        log.exception("bug")
-        response = problem(InternalError(), request, request_id)
+    except Exception as error:
+        response = problem(_explain(error), request, request_id)
     _finish(response, request, request_id, settings)
     sent_bytes = 0 if request.method == "HEAD" else response.content_length or 0
     line = {"function": mount.strip("/") or "web", "method": request.method, "status": response.status_code, **facts}
     observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
     unbind("request_id")
     return response(environ, start_response)
+
+
+def _explain(error: Exception) -> Fault:
+    """What a machine without room or descriptors is told to callers; all else that is no Fault is a bug of ours."""
+    kind = SHORTAGES.get(error.errno or 0) if isinstance(error, OSError) else None
+    if kind is None:
+        log.exception("bug")
+        return InternalError()
+    log.exception("shortage")
+    return kind(headers={"Retry-After": "1"})
 
 
 def problem(fault: Fault, request: Request, request_id: str) -> Response:

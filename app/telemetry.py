@@ -5,7 +5,7 @@ import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from app.log import log
@@ -48,8 +48,20 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[*_gather(), *_render()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(Output()),  # type: ignore[arg-type]  # it asks for these two only
     )
+
+
+class Output:
+    """The standard output, where a full disk behind it costs lines and not requests."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stdout.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stdout.flush()
 
 
 def capture_logging(level: str, *names: str) -> None:

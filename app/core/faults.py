@@ -127,6 +127,10 @@ class NotReady(Fault):
     status, code, title = 503, "NotReady", "The server is not ready"
 
 
+class StoreReadOnly(Fault):
+    status, code, title = 503, "StoreReadOnly", "The object store cannot be written at the moment"
+
+
 class StoreTimeout(Fault):
     status, code, title = 504, "StoreTimeout", "The object store is too slow"
 

@@ -14,7 +14,9 @@ from app.core.faults import (
     InvalidArgument,
     NoSuchKey,
     ObjectAlreadyExists,
+    SlowDown,
     StoreFull,
+    StoreReadOnly,
     StoreUnavailable,
 )
 
@@ -29,11 +31,11 @@ ALWAYS: Faults = {
     errno.ENOSPC: StoreFull,
     errno.EDQUOT: StoreFull,
     errno.EFBIG: StoreFull,  # a limit on the size of files (RLIMIT_FSIZE)
-    errno.EROFS: StoreUnavailable,
+    errno.EROFS: StoreReadOnly,
     errno.EACCES: StoreUnavailable,
     errno.EPERM: StoreUnavailable,
-    errno.EMFILE: StoreUnavailable,
-    errno.ENFILE: StoreUnavailable,
+    errno.EMFILE: SlowDown,
+    errno.ENFILE: SlowDown,
     errno.EIO: StoreUnavailable,
     errno.ESTALE: StoreUnavailable,
 }

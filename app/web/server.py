@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 from app.core.runtime import private_folder
 from app.core.settings import BadSettings, Settings, load_settings
 from app.telemetry import METRICS_FOLDER, METRICS_SEAT, capture_logging, configure_logging
+from app.web.door import watch
+
+OWN_DESCRIPTORS = 30  # of a worker that does nothing
+DESCRIPTORS_EACH = 5
 
 
 def _read_settings() -> Settings:
@@ -35,6 +40,10 @@ bind = [f"{_settings.host}:{_settings.port}"]
 worker_class = "gthread"
 workers = _settings.workers
 threads = _settings.threads
+
+# A connection needs descriptors for itself, its files and its render; without one left gunicorn drops it unanswered.
+_descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+worker_connections = max(1, min(1000, (_descriptors - OWN_DESCRIPTORS) // DESCRIPTORS_EACH))
 wsgi_app = "app.web.shell:create_app()"
 
 # Replaced now and then, not all at once: what a library leaks is bounded.
@@ -90,6 +99,11 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(_server: Any, worker: Any) -> None:
     """Tell the worker its seat."""
     os.environ[METRICS_SEAT] = str(worker.seat)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let no connection be lost."""
+    watch(worker)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -7,12 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.core.faults import Fault, NoSuchKey, StoreFull, StoreUnavailable
+from app.core.faults import Fault, NoSuchKey, StoreFull, StoreReadOnly, StoreUnavailable
 from app.core.key import Key
 from app.stores.folder import FolderStore
 
@@ -174,17 +173,6 @@ def open_descriptors() -> list[int]:
     return [int(path.name) for path in Path("/proc/self/fd").iterdir()]
 
 
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small tmpfs: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
 def test_a_full_disk_is_StoreFull_and_old_objects_stay_readable(small_disk):
     store = FolderStore(small_disk / "objects")
     put(store, "old", b"old" * 1000)
@@ -203,9 +191,9 @@ def test_a_read_only_disk_serves_and_refuses_to_store(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     store = FolderStore(root)
     assert get(store, "old") == PNG
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreReadOnly):
         put(store, "new", PNG)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreReadOnly):
         store.delete(Key("old"))
 
 
