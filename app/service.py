@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from app.core.faults import AccessDenied, Fault, ImageTooLarge, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
+from app.core.faults import (
+    AccessDenied,
+    Fault,
+    ImageTooLarge,
+    NoSuchKey,
+    ObjectAlreadyExists,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from app.core.key import Key
 from app.core.plan import Plan
 from app.core.spec import Mark
@@ -103,6 +111,9 @@ class Service:
                 return read(self.results, wanted.key, choose)
         except NoSuchKey:
             pass
+        except (StoreUnavailable, StoreTimeout) as fault:
+            # The answer can still be made, as long as its source is there.
+            observe_mishap("result_not_read", key=wanted.key, code=fault.code, detail=fault.detail)
         return self.flights.join(
             wanted.etag,
             lambda: self._find(wanted),
@@ -180,7 +191,7 @@ class Service:
             return None
         try:
             kept = read(self.results, wanted.key)
-        except NoSuchKey:
+        except (NoSuchKey, StoreUnavailable, StoreTimeout):
             return None
         return Produced((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
 

@@ -57,7 +57,7 @@ LATE = (TimeoutError, urllib3.exceptions.TimeoutError)
 class MinioStore:
     """A Store in one bucket. One for each process, made after fork.
 
-    `deadline_seconds` bounds all waiting of one operation. `create_bucket` makes a missing bucket before the first put.
+    `deadline_seconds` bounds all waiting of one operation. `create_bucket` makes a missing bucket at its first use.
     `list` knows neither types nor metadata: it guesses the type from the name.
     """
 
@@ -98,6 +98,7 @@ class MinioStore:
 
     @contextmanager
     def open(self, key: Key, start: int = 0, length: int | None = None) -> Iterator[Opened]:
+        self._make_sure_of_bucket()
         self._breaker.admit()
         call = Call(self._deadline_seconds)
         with self._talk(call, key):
@@ -122,8 +123,7 @@ class MinioStore:
         *,
         overwrite: bool = True,
     ) -> Stat:
-        if not self._bucket_known:
-            self.check()
+        self._make_sure_of_bucket()
         call = Call(self._deadline_seconds, create=not overwrite)
         if not overwrite:
             self._refuse_taken(key, call)
@@ -158,6 +158,7 @@ class MinioStore:
     def list(self, prefix: str = "") -> Iterator[Stat]:
         if not _may_begin_key(prefix):
             return
+        self._make_sure_of_bucket()
         found = iter(self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True))
         while True:
             with self._call(prefix):  # one page at most
@@ -182,6 +183,11 @@ class MinioStore:
             with suppress(ObjectAlreadyExists), self._call(self.bucket):
                 self._client.make_bucket(bucket_name=self.bucket)
         self._bucket_known = True
+
+    def _make_sure_of_bucket(self) -> None:
+        """Make it where it is missing and may be made: its first reader must not be told that it is not there."""
+        if not self._bucket_known:
+            self.check()
 
     def _refuse_taken(self, key: Key, call: Call) -> None:
         """For services that know no conditional PUT; where there is one, it decides a race."""
