@@ -1,5 +1,6 @@
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,10 @@ def test_a_name_after_the_key_is_a_style_only_if_there_is_one(tmp_path: Path) ->
     assert found.split("a/b!c.png", "!") == ("a/b!c.png", Plan())
     assert found.split("a/b.png/thumb", "/")[0] == "a/b.png"
     assert found.split("!thumb", "!") == ("!thumb", Plan())
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readmes_styles_can_be_read(name: str) -> None:
+    text = (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert "thumb" in parse_styles(block)
