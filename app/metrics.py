@@ -25,7 +25,11 @@ _STAGE_SECONDS = Histogram(
 _SENT_BYTES = Counter("imgfn_sent_bytes", "Bytes of answers", ("function",))
 _RECEIVED_BYTES = Counter("imgfn_received_bytes", "Bytes of pictures taken in")
 _RENDERS = Gauge("imgfn_renders", "Renders under way, the waiting ones too", multiprocess_mode="livesum")
-_MISHAPS = Counter("imgfn_mishaps", "What went wrong behind an answer, by its event in the log", ("event",))
+_MISHAPS = Counter(
+    "imgfn_mishaps",
+    "What went wrong behind answers: result_not_kept, render_crash, …",
+    ("event",),
+)
 
 
 def count_request(line: Mapping[str, Any]) -> None:

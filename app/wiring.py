@@ -18,7 +18,7 @@ from app.service import Service
 from app.stores.credentials import Keys, KeySource
 from app.stores.remembered import Remembered
 from app.styles import Styles, from_file, from_store
-from app.telemetry import configure_logging
+from app.telemetry import configure_logging, count_mishap
 
 if TYPE_CHECKING:
     from app.core.settings import Settings
@@ -55,7 +55,10 @@ def styles() -> Styles:
 def open_service(context: Any) -> Service:
     """Make the Service ahead of the first request; `context` is Function Compute's, for its credentials."""
     remember_context(context)
-    return service()
+    opened = service()
+    if isinstance(opened.renderer, ProcessRenderer):
+        opened.renderer.start()
+    return opened
 
 
 def build_service(chosen: "Settings") -> Service:
@@ -143,4 +146,5 @@ def build_renderer(chosen: "Settings") -> Renderer:
         memory_bytes=chosen.render_memory_bytes,
         recycle=chosen.render_recycle,
         font_dirs=fonts,
+        count=lambda trouble: count_mishap(f"render_{trouble}"),
     )

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from app import wiring
+from app.core.faults import Fault
 from app.core.runtime import private_folder
 from app.core.settings import BadSettings, Settings, load_settings
+from app.log import log
 from app.telemetry import METRICS_FOLDER, METRICS_SEAT, capture_logging, configure_logging
 from app.web.door import watch
 
@@ -102,8 +105,13 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let no connection be lost."""
+    """Let no connection be lost; have the stores open and the render processes running before the first request."""
     watch(worker)
+    try:
+        wiring.open_service(None)
+    except Fault as fault:
+        # A store that is out of reach now can be there for the first request.
+        log.warning("not_ready", code=fault.code, detail=fault.detail)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -87,3 +87,14 @@ def test_a_result_that_is_not_kept_is_counted_and_told_with_the_requests_id(tmp_
             time.sleep(0.05)
         told = next(line for line in server.log.splitlines() if "result_not_kept" in line)
         assert '"request_id": "unlucky"' in told
+
+
+def test_a_renderer_that_dies_is_counted(tmp_path: Path):
+    out = io.BytesIO()
+    Image.effect_noise((2500, 2500), 80).save(out, "PNG")
+    with serving(tmp_path, render_seconds="0.4", max_upload_bytes="50000000", max_source_bytes="50000000") as server:
+        assert server.ask("/upload/a.png", "PUT", out.getvalue()).status == 201
+        assert (
+            server.ask("/proc/rotate/33/blur/r_50,s_50/blur/r_50,s_50/blur/r_50,s_50/format/webp/a.png").status == 504
+        )
+        assert read_metrics(server)['imgfn_mishaps_total{event="render_timeout"}'] == 1
