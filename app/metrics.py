@@ -27,7 +27,7 @@ _RECEIVED_BYTES = Counter("imgfn_received_bytes", "Bytes of pictures taken in")
 _RENDERS = Gauge("imgfn_renders", "Renders under way, the waiting ones too", multiprocess_mode="livesum")
 _MISHAPS = Counter(
     "imgfn_mishaps",
-    "What went wrong behind answers: result_not_kept, render_crash, …",
+    "What went wrong behind an answer, by its event in the log",
     ("event",),
 )
 

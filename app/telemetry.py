@@ -113,13 +113,8 @@ def observe_request(line: Mapping[str, Any]) -> None:
 
 
 def observe_mishap(event: str, **facts: Any) -> None:
-    """Warn of something that the answer does not show, and count it: a result not kept."""
+    """Warn of something that the answer does not show, and count it: a result not kept, a renderer that died."""
     log.warning(event, **facts)
-    count_mishap(event)
-
-
-def count_mishap(event: str) -> None:
-    """Count what has its line in the log already, or needs none."""
     if _meter is not None:
         _meter.count_mishap(event)
 

@@ -18,7 +18,7 @@ from app.service import Service
 from app.stores.credentials import Keys, KeySource
 from app.stores.remembered import Remembered
 from app.styles import Styles, from_file, from_store
-from app.telemetry import configure_logging, count_mishap
+from app.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from app.core.settings import Settings
@@ -146,5 +146,4 @@ def build_renderer(chosen: "Settings") -> Renderer:
         memory_bytes=chosen.render_memory_bytes,
         recycle=chosen.render_recycle,
         font_dirs=fonts,
-        count=lambda trouble: count_mishap(f"render_{trouble}"),
     )

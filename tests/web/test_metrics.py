@@ -97,4 +97,4 @@ def test_a_renderer_that_dies_is_counted(tmp_path: Path):
         assert (
             server.ask("/proc/rotate/33/blur/r_50,s_50/blur/r_50,s_50/blur/r_50,s_50/format/webp/a.png").status == 504
         )
-        assert read_metrics(server)['imgfn_mishaps_total{event="render_timeout"}'] == 1
+        assert read_metrics(server)['imgfn_mishaps_total{event="renderer_overran"}'] == 1
