@@ -14,6 +14,7 @@ from app.imaging.decode import PILLOW, load_plugin
 from app.imaging.metadata import CARRIED, riding
 from app.imaging.picture import Picture
 from app.imaging.pixels import Pixels
+from app.imaging.profile import converted, suits
 from app.imaging.quality import quality_for
 
 LOSSY = ("jpg", "webp", "avif", "heic")
@@ -94,9 +95,9 @@ def _fitted(picture: Picture) -> tuple[Pixels, tuple[str, ...]]:
         if any(frame.getchannel("A").getextrema()[0] != 255 for frame in frames):
             notes.append(f"transparency dropped: {format_.name} has none, the picture lies on white")
         frames = tuple(_on_white(frame) for frame in frames)
-    icc = pixels.icc if pixels.icc and _fits(pixels.icc, frames[0].mode) else None
+    icc = pixels.icc if pixels.icc and suits(pixels.icc, frames[0].mode) else None
     if icc and ("icc_profile" not in CARRIED.get(format_.name, ()) or picture.output.keep == "none"):
-        frames, icc = tuple(_to_srgb(frame, icc) for frame in frames), None
+        frames, icc = tuple(converted(frame, icc, None) for frame in frames), None
     return replace(pixels, frames=frames, icc=icc), tuple(notes)
 
 
@@ -104,21 +105,6 @@ def _on_white(frame: Image.Image) -> Image.Image:
     page = Image.new("RGB", frame.size, WHITE)
     page.paste(frame, mask=frame.getchannel("A"))
     return page
-
-
-def _fits(icc: bytes, mode: str) -> bool:
-    """Whether a profile is for grey or RGB as the pixels are (ICC.1:2022, 7.2.6)."""
-    return icc[16:20] == (b"GRAY" if mode == "L" else b"RGB ")
-
-
-def _to_srgb(frame: Image.Image, icc: bytes) -> Image.Image:
-    from PIL import ImageCms  # late: web workers import this module and convert nothing
-
-    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    srgb = ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(frame, profile, srgb, outputMode=frame.mode) or frame
-    converted.info = {}  # it names the new profile there, and Pillow's AVIF and HEIF would write it
-    return converted
 
 
 def _saved(frame: Image.Image, name: str, **options: Any) -> bytes:

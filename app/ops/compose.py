@@ -8,6 +8,7 @@ from app.core.picture import Size
 from app.core.spec import Choice, Colour, Flag, Int, ObjectKey, Text, operation
 from app.imaging import fonts, kernels
 from app.imaging.picture import Picture
+from app.imaging.profile import converted, suits
 from app.imaging.text import draw_line, set_line
 from app.ops.fit import ANCHORS, anchored
 from app.ops.geometry import inside_share
@@ -73,12 +74,15 @@ def watermark(
     """
     parts = []
     if image is not None:
-        parts.append((inside_share(image, picture.size, share) if share else image).frames[0].convert("RGBA"))
+        image = inside_share(image, picture.size, share) if share else image
+        parts.append(converted(image.frames[0], image.pixels.icc, None).convert("RGBA"))
     if text is not None:
         parts.append(_written(picture, text, font, size, ImageColor.getrgb("#" + colour), shadow, angle))
     mark = _side_by_side(picture, parts[::-1] if order else parts, align, interval)
     mark.putalpha(mark.getchannel("A").point([level * opacity // 100 for level in LEVELS]))
     place = _place(picture.size, mark.size, anchor, (x, y), voffset)
+    icc = picture.pixels.icc
+    mark = converted(mark, None, icc if icc and suits(icc, mark.mode) else None)
     if fill:
         mark, place = kernels.tiled(mark, (padx, pady), picture.size, place), (0, 0)
     return picture.map(lambda frame: _laid(frame, mark, place))
