@@ -13,7 +13,7 @@ MARK = "IMGFN_BENCH_FAMILY"
 
 
 class Family:
-    """The processes that carry one mark in their environment: children inherit it, daemons too."""
+    """The processes that carry one mark in their environment, and their descendants, who may have another."""
 
     def __init__(self) -> None:
         self._token = secrets.token_hex(8)
@@ -25,12 +25,14 @@ class Family:
 
     def members(self) -> list[psutil.Process]:
         """Living members, the oldest first."""
-        found = []
+        found: dict[int, tuple[float, psutil.Process]] = {}
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if process.environ().get(MARK) == self._token and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append((process.create_time(), process.pid, process))
-        return [process for _, _, process in sorted(found)]
+                if process.environ().get(MARK) == self._token:
+                    for member in (process, *process.children(recursive=True)):
+                        if member.status() != psutil.STATUS_ZOMBIE:
+                            found[member.pid] = (member.create_time(), member)
+        return [process for _, process in sorted(found.values(), key=lambda pair: pair[0])]
 
     def cpu_seconds(self) -> float:
         """User and system time of all, the dead children that they waited for included."""

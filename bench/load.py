@@ -1,105 +1,105 @@
-"""Clients: a closed loop of threads over a list of URLs, an open loop at a fixed rate, and wrk for what is faster."""
+"""Clients: closed loops by wrk, which costs the machine next to nothing; an open loop at a fixed rate by threads."""
 
+import itertools
+import json
+import os
 import re
 import shutil
 import statistics
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import urllib3
 
+MOST_PER_SECOND = 600  # distinct URLs that no server here renders faster than
 
-@dataclass
+# wrk gives each thread its own Lua; there is one thread. Statuses of 400 and more are its errors.
+NEXT_PATH = """
+local paths, turn = {}, 0
+for line in io.lines(os.getenv("PATHS")) do paths[#paths + 1] = line end
+function request()
+  turn = turn + 1
+  return wrk.format("GET", paths[turn])
+end
+function done(summary, latency)
+  local failed = summary.errors
+  local bad = failed.status + failed.timeout + failed.read + failed.write + failed.connect
+  io.write(string.format('\\n{"seconds": %f, "good": %d, "bad": %d, "p50": %f, "p99": %f}\\n',
+    summary.duration / 1e6, summary.requests - failed.status, bad,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+end
+"""
+
+
+@dataclass(frozen=True)
 class Load:
     """What a stretch of requests gave."""
 
-    seconds: float = 0.0
-    good_ms: list[float] = field(default_factory=list)  # latency of each 200
-    refused: int = 0  # 503: the bounded queue was full
-    failed: dict[str, int] = field(default_factory=dict)  # every other answer
+    seconds: float
+    good: int  # answers with a status below 400
+    p50_ms: float
+    p99_ms: float
+    bad: int  # every other answer, and none
 
     @property
     def rate(self) -> float:
         """Good answers a second."""
-        return len(self.good_ms) / self.seconds
+        return self.good / self.seconds
 
     def summary(self) -> dict[str, object]:
         row: dict[str, object] = {"requests/s": round(self.rate, 1)}
-        if len(self.good_ms) > 1:
-            cuts = statistics.quantiles(self.good_ms, n=100)
-            row |= {"p50 ms": round(cuts[49], 1), "p99 ms": round(cuts[98], 1)}
-        if self.failed:
-            row["failed"] = str(self.failed)
-        return row
-
-
-class _Tally:
-    def __init__(self, base: str, connections: int) -> None:
-        self.load = Load()
-        self._pool = urllib3.PoolManager(maxsize=connections, retries=False, timeout=60)
-        self._base = base
-        self._lock = threading.Lock()
-
-    def get(self, path: str) -> None:
-        start = time.perf_counter()
-        try:
-            status = str(self._pool.request("GET", self._base + path).status)
-        except urllib3.exceptions.HTTPError as error:
-            status = type(error).__name__
-        spent = (time.perf_counter() - start) * 1000
-        with self._lock:
-            if status == "200":
-                self.load.good_ms.append(spent)
-            elif status == "503":
-                self.load.refused += 1
-            else:
-                self.load.failed[status] = self.load.failed.get(status, 0) + 1
+        row |= {"p50 ms": round(self.p50_ms, 1), "p99 ms": round(self.p99_ms, 1)}
+        return row | ({"failed": self.bad} if self.bad else {})
 
 
 def closed(base: str, paths: Iterator[str], clients: int, seconds: float) -> Load:
-    """`clients` at once, each asking for the next path when it has its answer."""
-    tally = _Tally(base, clients)
-    lock = threading.Lock()
-    start = time.perf_counter()
-
-    def client() -> None:
-        while time.perf_counter() - start < seconds:
-            with lock:
-                path = next(paths)
-            tally.get(path)
-
-    with ThreadPoolExecutor(clients) as threads:
-        for done in [threads.submit(client) for _ in range(clients)]:
-            done.result()
-    tally.load.seconds = time.perf_counter() - start
-    return tally.load
+    """`clients` at once, each asking for the next path when it has its answer. Needs wrk."""
+    with tempfile.TemporaryDirectory(prefix="imgfn-bench-") as scratch:
+        script, list_ = Path(scratch) / "next.lua", Path(scratch) / "paths"
+        script.write_text(NEXT_PATH)
+        list_.write_text("\n".join(itertools.islice(paths, int(MOST_PER_SECOND * (seconds + 1)))))
+        argv = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--timeout", "60s", "-s", script, base]
+        said = subprocess.run(argv, capture_output=True, text=True, check=True, env=os.environ | {"PATHS": str(list_)})
+    told = json.loads(said.stdout.splitlines()[-1])
+    return Load(told["seconds"], told["good"], told["p50"], told["p99"], told["bad"])
 
 
 def offered(base: str, paths: Iterator[str], rate: float, seconds: float, clients: int = 128) -> Load:
     """`rate` requests a second whether the answers come or not, as far as `clients` connections reach."""
-    tally = _Tally(base, clients)
+    pool = urllib3.PoolManager(maxsize=clients, retries=False, timeout=60)
     turns = iter([(turn / rate, next(paths)) for turn in range(int(rate * seconds))])
     lock = threading.Lock()
+    good_ms: list[float] = []
     start = time.perf_counter()
 
-    def client() -> None:
+    def client() -> int:
+        bad = 0
         while True:
             with lock:
                 due, path = next(turns, (0.0, ""))
             if not path:
-                return
+                return bad
             time.sleep(max(0.0, due - (time.perf_counter() - start)))
-            tally.get(path)
+            asked = time.perf_counter()
+            try:
+                status = pool.request("GET", base + path).status
+            except urllib3.exceptions.HTTPError:
+                status = 0
+            if status == 200:
+                good_ms.append((time.perf_counter() - asked) * 1000)
+            else:
+                bad += 1
 
     with ThreadPoolExecutor(clients) as threads:
-        for done in [threads.submit(client) for _ in range(clients)]:
-            done.result()
-    tally.load.seconds = time.perf_counter() - start
-    return tally.load
+        bad = sum(done.result() for done in [threads.submit(client) for _ in range(clients)])
+    cuts = statistics.quantiles(good_ms, n=100)
+    return Load(time.perf_counter() - start, len(good_ms), cuts[49], cuts[98], bad)
 
 
 def hot(url: str, clients: int, seconds: int, header: str = "") -> float | None:

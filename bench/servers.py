@@ -58,7 +58,7 @@ def _filters(key: str, target: str, side: int) -> str:
 
 OURS = Server(
     "imgfn",
-    lambda _port, _folder: [sys.executable, "-m", "app.cli", "serve"],
+    lambda _port, _folder: [str(Path(sys.executable).with_name("imgfn")), "serve"],
     lambda port, folder: {
         "IMGFN_PORT": str(port),
         "IMGFN_FOLDER": str(folder),
