@@ -63,6 +63,7 @@ OURS = Server(
         "IMGFN_PORT": str(port),
         "IMGFN_FOLDER": str(folder),
         "IMGFN_RUNTIME_DIR": str(folder / "runtime"),
+        "IMGFN_NEW_RESULTS_PER_SOURCE": "0",  # this caller does walk through thousands of sizes
         "IMGFN_LOG_LEVEL": "warning",
     },
     lambda key, target, side: f"/proc/resize/w_{side},h_{side}/format/{target}{_quality(target, '/quality/Q_')}/{key}",

@@ -31,7 +31,7 @@ PILLOW = {
     "ico": "ICO",
     "heic": "HEIF",
 }
-LIBVIPS = {"jpg": "jpegload_buffer", "webp": "webpload_buffer", "svg": "svgload_buffer", "avif": "heifload_buffer"}
+LIBVIPS = {"jpg": "jpegload_source", "avif": "heifload_source"}
 
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Limits decide; see `inspect`
 
@@ -115,8 +115,11 @@ def open_pillow(source: bytes, format_: Format) -> Image.Image:
 
 def open_libvips(source: bytes, format_: Format, **options: Any) -> Any:
     """The file as a libvips image, decoded as its pixels are asked for; a truncated one fails then."""
-    loader = getattr(kernels.vips().Image, LIBVIPS.get(format_.name, f"{format_.name}load_buffer"))
-    return loader(source, access="sequential", fail_on="truncated", **options)
+    vips = kernels.vips()
+    # A source, not a buffer: pyvips copies buffers. The picture reads `source` in place, which has to outlive it.
+    read = vips.Source.new_from_memory(source)
+    loader = getattr(vips.Image, LIBVIPS.get(format_.name, f"{format_.name}load_source"))
+    return loader(read, access="sequential", fail_on="truncated", **options)
 
 
 def _header(source: bytes, format_: Format, frames: int) -> Header:
