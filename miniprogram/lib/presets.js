@@ -8,7 +8,7 @@ const plan = require("./plan");
 const PRESETS = [
   { id: "rotate", text: "rotate/10" },
   { id: "thumbnail", text: "resize/w_200,h_200,m_fill" },
-  { id: "circle", text: "circle/r_100" },
+  { id: "circle", text: "resize/w_400,h_400,m_fill/circle/r_200" },
   { id: "webp", text: "format/webp" },
   { id: "watermark", text: "watermark/text_" + base64url.encode("imgfn") + ",color_ffffff" },
 ];
