@@ -92,7 +92,7 @@ class ProcessRenderer:
                     if status == HTTPStatus.OK:
                         return load(headers, body)
                     fault, trace = load_fault(body)
-                except (OSError, HTTPException) as error:
+                except (ConnectionError, TimeoutError, HTTPException) as error:
                     seconds = time.monotonic() - begun
                     if seconds >= 0.9 * self._seconds:
                         raise self._overran(source, seconds) from error

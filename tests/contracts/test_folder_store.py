@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.faults import Fault, NoSuchKey, StoreFull, StoreReadOnly, StoreUnavailable
+from app.core.faults import Fault, NoSuchKey, SlowDown, StoreFull, StoreReadOnly, StoreUnavailable
 from app.core.key import Key
 from app.stores.folder import FolderStore
 
@@ -208,7 +208,7 @@ def test_a_limit_on_file_sizes_is_StoreFull(store, root):
     assert (list(store.list()), temporary(root), sidecars(root)) == ([], [], [])
 
 
-def test_without_file_descriptors_the_store_is_unavailable_and_heals(store, root):
+def test_without_file_descriptors_the_store_slows_down_and_heals(store, root):
     put(store, "a", PNG)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(open_descriptors()) + 1, before[1]))
@@ -217,7 +217,7 @@ def test_without_file_descriptors_the_store_is_unavailable_and_heals(store, root
         with pytest.raises(OSError, match="Too many open files"):
             hoard.extend(iter(lambda: os.dup(0), None))
         for act in (lambda: store.stat(Key("a")), lambda: put(store, "b", PNG), lambda: store.delete(Key("a"))):
-            with pytest.raises(StoreUnavailable):
+            with pytest.raises(SlowDown):
                 act()
     finally:
         for descriptor in hoard:
