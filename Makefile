@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run bench test test-hard lint install clean fc-code docs contact-sheet miniprogram-wechat
+.PHONY: help run bench test test-hard test-corpus lint install clean fc-code docs contact-sheet miniprogram-wechat
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -53,6 +53,9 @@ fc-code: $(STAMP)  ## what Function Compute gets, in deploy/fc/code
 		--python-version 3.12 --only-binary=:all: --platform manylinux2014_x86_64 \
 		$(foreach glibc,2_17 2_24 2_26 2_27 2_28,--platform manylinux_$(glibc)_x86_64) .
 	install -D deploy/fc/bridge.py deploy/fc/code/deploy/fc/bridge.py
+
+test-corpus: $(STAMP)  ## every file of the folder IMGFN_CORPUS through a real server, as a table
+	$(BIN)/python -m tests.hostile.corpus
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
