@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from app.core.faults import InvalidArgument
+from app.core.faults import ImageTooLarge, InvalidArgument
 from app.imaging import kernels
 from app.imaging.decode import PILLOW, load_plugin
 from app.imaging.metadata import CARRIED, riding
@@ -19,7 +19,7 @@ from app.imaging.quality import quality_for
 
 LOSSY = ("jpg", "webp", "avif", "heic")
 MAX_ENCODES = 6  # to fit a picture into so many bytes
-MAX_SIDE = {"webp": 16_383, "gif": 65_535, "jpg": 65_535}
+MAX_SIDE = {"webp": 16_383, "gif": 65_535, "jpg": 65_535, "avif": 65_536}
 WHITE = (255, 255, 255)
 LIBVIPS_NAMES = {"icc_profile": "icc-profile-data", "exif": "exif-data", "xmp": "xmp-data"}
 LIBVIPS_KEEP = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
@@ -38,9 +38,15 @@ class Encoded:
 def encode(picture: Picture) -> Encoded:
     """Write a picture as its output settings say.
 
-    Raises InvalidArgument where no quality fits it into `max_bytes`, BadImage where a record to be kept is broken.
+    Raises InvalidArgument where no quality fits it into `max_bytes`, BadImage where a record to be kept is broken,
+    ImageTooLarge where the format knows no such sides.
     """
     name = picture.format.name
+    if max(picture.size) > MAX_SIDE.get(name, max(picture.size)):
+        raise ImageTooLarge(
+            f"the result would be {picture.width}x{picture.height}",
+            expected=f"sides of at most {MAX_SIDE[name]} as {name}",
+        )
     pixels, notes = _fitted(picture)
     records, dropped = riding(picture, pixels.icc)
     quality = quality_for(picture.output, name, picture.source.body, picture.header)
@@ -153,7 +159,10 @@ def _bmp(frame: Image.Image, records: Records, interlace: bool, quality: int) ->
 
 
 def _heic(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
-    return _saved(frame, "heic", quality=quality, **records)
+    try:
+        return _saved(frame, "heic", quality=quality, **records)
+    except RuntimeError as error:  # x265 takes no very long and thin pictures, and has no rule that could be asked
+        raise ImageTooLarge(f"a picture of {frame.width}x{frame.height} cannot be written as heic") from error
 
 
 def _by_libvips(frame: Image.Image, records: Records, name: str, **options: Any) -> bytes:

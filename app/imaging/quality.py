@@ -7,11 +7,11 @@ from app.imaging.decode import Header, open_pillow
 
 DEFAULT = {"jpg": 80, "webp": 75, "avif": 65, "heic": 65}
 
-# ITU-T T.81, table K.1, in zigzag order as in the file: the luminance table that quality 50 stands for.
+# ITU-T T.81, table K.1: the luminance table that quality 50 stands for.
 LUMINANCE = (
-    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51, 61,
-    60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62, 77, 113,
-    121, 112, 100, 120, 92, 101, 103, 99,
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
+    87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
+    72, 92, 95, 98, 112, 100, 103, 99,
 )  # fmt: skip
 
 
@@ -35,6 +35,9 @@ def jpeg_quality(image: Image.Image) -> int:
     """The IJG quality, 1 to 100, whose luminance table comes nearest to the picture's own."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or 0 not in image.quantization:
         return 100
-    table = image.quantization[0]
-    scale = 100 * sum(table) / sum(LUMINANCE)
+    # Entries stop at 255, where they tell nothing of the scale any more.
+    pairs = [(own, base) for own, base in zip(image.quantization[0], LUMINANCE, strict=True) if own < 255]
+    if not pairs:
+        return 1
+    scale = 100 * sum(own for own, _ in pairs) / sum(base for _, base in pairs)
     return max(1, min(100, round((200 - scale) / 2 if scale <= 100 else 5000 / scale)))
