@@ -1,8 +1,11 @@
 "use strict";
 
+const terms = require("./terms");
+
 // Every word that a person reads, in English and Chinese. `{name}` is filled in by `fill`.
 
 const EN = {
+  isChinese: false,
   tagline: "Change a picture by its URL",
   choose: "Choose a picture",
   sample: "Use a sample picture",
@@ -89,6 +92,7 @@ const EN = {
 };
 
 const ZH = {
+  isChinese: true,
   tagline: "改一下网址,图片就变了",
   choose: "选择图片",
   sample: "用示例图片试试",
@@ -179,6 +183,11 @@ function wordsFor(language) {
   return /^zh/i.test(language || "") ? ZH : EN;
 }
 
+// A parameter's or a unit's name in the language of `words`.
+function nameTerm(words, name) {
+  return (words.isChinese && terms.ZH[name]) || name;
+}
+
 function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
@@ -195,4 +204,4 @@ function formatReport(text) {
   return /^\s*[[{]/.test(text) ? JSON.stringify(JSON.parse(text), null, 2) : text;
 }
 
-module.exports = { EN, ZH, wordsFor, fill, formatBytes, formatReport };
+module.exports = { EN, ZH, wordsFor, fill, formatBytes, formatReport, nameTerm };

@@ -341,6 +341,7 @@ def test_the_page_speaks_chinese_and_grows_with_the_phones_text(
     choose_and_see(page, draw("zh.png"))
     tap(page, "#chip-rotate")
     assert "毫秒" in page.inner_text("#facts")
+    expect(page.get_by_role("slider", name="角度 10 度")).to_be_visible()
     assert not overflows(page)
     shoot(page, full_page=True)
     choose(page, {"name": "x.png", "mimeType": "image/png", "buffer": b"x"}, "#choose-another")

@@ -468,6 +468,7 @@ def test_the_page_speaks_chinese_where_the_system_does(open_page: OpenPage, serv
     page.get_by_role("button", name="旋转").click()
     settle(page)
     assert "毫秒" in page.inner_text("#facts")
+    expect(page.get_by_role("slider", name="角度")).to_be_visible()
     shoot(page, full_page=True)
     choose(page, {"name": "x.png", "mimeType": "image/png", "buffer": b"x"})
     assert "不是服务器能读取的图片" in fault(page)

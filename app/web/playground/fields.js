@@ -3,11 +3,13 @@ import { require } from "./lib.js";
 import { element, fill, words } from "./page.js";
 
 const forms = require("./forms");
+const { nameTerm } = require("./words");
 
 let lastId = 0;
 
 // One field. `commit(value)` is called with plain text when the person is done: a slider is released, a box is left.
-export function drawField(field, commit) {
+export function drawField(described, commit) {
+  const field = { ...described, label: nameTerm(words, described.label), unit: nameTerm(words, described.unit) };
   lastId += 1;
   const id = `field-${lastId}`;
   const reset = element("button", { type: "button", "aria-label": `${words.reset}: ${field.label}`, onclick: goBack }, words.reset);

@@ -32,7 +32,7 @@ export function hide(...elements) {
 
 // The page is written in English, so that it reads before any script ran.
 export function translatePage() {
-  document.documentElement.lang = words === wordsFor("zh") ? "zh" : "en";
+  document.documentElement.lang = words.isChinese ? "zh" : "en";
   for (const translated of document.querySelectorAll("[data-word]")) translated.textContent = words[translated.dataset.word];
 }
 

@@ -56,7 +56,7 @@ export function drawSteps(operations, steps, pictures, on) {
         button("↓", words.moveDown, index === steps.length - 1, () => on.move(step.id, 1)),
         button("×", words.removeStep, false, () => on.remove(step.id))
       ),
-      element("p", { class: "summary" }, operation.summary),
+      element("p", { class: "summary", lang: "en" }, operation.summary),
       ...fields.filter((field) => field.isMain).map(draw),
       rest.length ? element("details", {}, element("summary", {}, words.more), ...rest.map(draw)) : null
     );

@@ -6,7 +6,7 @@ const forms = require("../../lib/forms");
 const plan = require("../../lib/plan");
 const presets = require("../../lib/presets");
 const { explain } = require("../../lib/faults");
-const { fill, formatBytes } = require("../../lib/words");
+const { fill, formatBytes, nameTerm } = require("../../lib/words");
 
 function describeChips(operations, steps, words) {
   return presets.available(operations).map((preset) => ({
@@ -41,7 +41,9 @@ function describeSteps(operations, steps, pictures, open, words) {
 
 function describeField(field, words) {
   return Object.assign({}, field, {
-    spoken: field.value === "" ? words.notSet : (field.value + " " + (field.unit || "")).trim(),
+    label: nameTerm(words, field.label),
+    unit: nameTerm(words, field.unit || ""),
+    spoken: field.value === "" ? words.notSet : (field.value + " " + nameTerm(words, field.unit || "")).trim(),
     shown: field.value === "" ? "–" : field.value,
     canReset: field.isSet && !field.required,
     inputType: field.step === 1 ? "number" : "digit",
