@@ -16,7 +16,6 @@ ZWJ, KEYCAP = "\u200d", "\u20e3"
 EMOJI_STYLE = "\ufe0f"
 EMOJI = range(0x1F000, 0x1FB00)
 SKIN_TONES = range(0x1F3FB, 0x1F400)
-FLAG_LETTERS = range(0x1F1E6, 0x1F200)
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _runs(text: str, chosen: Face) -> list[Run]:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Characters with what belongs to them: marks, joiners, variation selectors, skin tones, second flag letters."""
+    """Characters with what belongs to them: marks, joiners, variation selectors, skin tones."""
     cluster = ""
     for character in text:
         joined = cluster and (
@@ -129,7 +128,6 @@ def _clusters(text: str) -> Iterator[str]:
             or cluster[-1] == ZWJ
             or character == KEYCAP
             or ord(character) in SKIN_TONES
-            or (len(cluster) == 1 and ord(cluster) in FLAG_LETTERS and ord(character) in FLAG_LETTERS)
         )
         if cluster and not joined:
             yield cluster
@@ -155,7 +153,7 @@ def _face_for(cluster: str, chosen: Face) -> Face:
 
 
 def _wants_emoji(cluster: str) -> bool:
-    return ord(cluster[0]) in EMOJI or EMOJI_STYLE in cluster
+    return any(ord(character) in EMOJI or character == EMOJI_STYLE for character in cluster)
 
 
 def _drawn(text: str) -> str:

@@ -31,13 +31,10 @@ def sharpen(image: Image.Image, amount: Annotated[int, Int(50, 399, unit="percen
 
     https://help.aliyun.com/zh/oss/user-guide/sharpen. An unsharp mask of one pixel's radius.
     """
-    crisp = ImageFilter.UnsharpMask(radius=1, percent=amount, threshold=0)
-    if image.mode != "RGBA":
-        return image.filter(crisp)
     # Premultiplied (RGBa): what is hidden under full transparency must not shine through at its edge.
-    sharp = image.convert("RGBa").filter(crisp).convert("RGBA")
-    sharp.putalpha(image.getchannel("A"))
-    return sharp
+    seen = image.convert("RGBa") if image.mode == "RGBA" else image
+    soft = seen.filter(ImageFilter.GaussianBlur(1)).convert(image.mode)
+    return _with_alpha_of(image, Image.blend(soft, image, 1 + amount / 100))
 
 
 @operation(example="30")

@@ -39,6 +39,7 @@ def test_a_flat_colour_becomes_what_the_formula_says(plan, before, after):
 @pytest.mark.parametrize("plan", FILTERS.values(), ids=FILTERS)
 def test_transparency_stays_where_it_was(plan):
     source = scene("RGBA")
+    source.putalpha(Image.linear_gradient("L").resize(source.size))
     if plan != FILTERS["blur"]:
         assert drawn(plan, source).getchannel("A").tobytes() == source.getchannel("A").tobytes()
 
@@ -99,6 +100,14 @@ def test_sharpen_steepens_edges_the_more_the_larger_the_number():
     steps = [edges(drawn(f"sharpen/{amount}", soft)) for amount in (50, 100, 399)]
     assert edges(soft) < steps[0] < steps[1] < steps[2]
     assert drawn("sharpen/399", flat(20, 130, 240)).getpixel((4, 4)) == (20, 130, 240)
+
+
+def test_a_flat_colour_stays_flat_beside_what_is_transparent():
+    source = Image.new("RGBA", (20, 20), (255, 255, 0, 0))
+    source.paste((90, 120, 150, 255), (0, 0, 10, 20))
+    result = drawn("sharpen/399", source)
+    for x in range(10):
+        assert result.getpixel((x, 10)) == pytest.approx((90, 120, 150, 255), abs=4)
 
 
 def test_every_frame_of_an_animation_changes():

@@ -51,7 +51,8 @@ def test_strips_lie_side_by_side_and_past_the_last_one_is_the_source(source, len
 
 
 def test_of_both_lengths_of_strips_y_wins():
-    assert drawn("indexcrop/x_10,y_20,i_1", map_of(100, 50)).size == (100, 20)
+    strip = drawn("indexcrop/x_10,y_20,i_1", map_of(100, 50))
+    assert (strip.size, origin_of(strip)) == ((100, 20), (0, 20))
 
 
 def test_strips_of_no_length_are_refused():

@@ -162,7 +162,8 @@ def test_pad_with_blur_fills_the_rest_with_the_picture():
 @pytest.mark.parametrize(
     ("plan", "wanted"),
     [
-        ("dpr/2/resize/w_50", (100, 50)), ("resize/w_50/dpr/2", (100, 50)), ("resize/l_50/dpr/1.5", (75, 38)),
+        ("dpr/2/resize/w_50", (100, 50)), ("resize/w_50/dpr/2", (100, 50)), ("resize/w_23/dpr/1.5", (35, 18)),
+        ("resize/l_50/dpr/1.5", (75, 38)),
         ("resize/w_150/dpr/2", (200, 100)), ("resize/w_150,limit_0/dpr/2", (300, 150)),
         ("resize/p_50/dpr/2", (100, 50)), ("crop/w_50,h_50/dpr/2", (50, 50)),
     ],

@@ -57,8 +57,8 @@ def test_hebrew_reads_from_right_to_left():
     assert leftmost_width("וש") == pytest.approx(width("ש"), abs=1)
 
 
-def runs_of(text):
-    return [run for run, _ in set_line(text, ZENHEI, 40).runs if run.text.strip()]
+def runs_of(text, font=ZENHEI):
+    return [run for run, _ in set_line(text, font, 40).runs if run.text.strip()]
 
 
 def test_runs_of_several_fonts_stand_in_reading_order():
@@ -68,6 +68,12 @@ def test_runs_of_several_fonts_stand_in_reading_order():
     assert [run.text.strip() for run in runs_of("مرحبا 水印 عالم")] == ["عالم", "水印", "مرحبا"]
 
 
+def test_neighbours_of_two_fonts_that_read_leftward_stand_leftward_too():
+    runs = runs_of("on مرحبا שלום", "Liberation Sans")  # which has Hebrew and no Arabic
+    assert [run.text.strip() for run in runs] == ["on", "שלום", "مرحبا"]
+    assert len({run.face for run in runs}) == 2
+
+
 def test_emoji_are_in_colour_and_as_high_as_the_text():
     smile = line("😀")
     colours = {pixel[:3] for pixel in smile.convert("RGBA").get_flattened_data() if pixel[3] == 255}
@@ -75,7 +81,7 @@ def test_emoji_are_in_colour_and_as_high_as_the_text():
     assert 40 <= smile.getbbox()[3] - smile.getbbox()[1] <= 60
 
 
-@pytest.mark.parametrize("emoji", ["👍🏽", "🇩🇪", "👨‍👩‍👧", "❤️", "1️⃣"])
+@pytest.mark.parametrize("emoji", ["👍🏽", "🇩🇪", "👨‍👩‍👧", "❤️", "1️⃣", "☝🏽", "❤‍🔥"])
 def test_emoji_of_several_characters_are_one_picture(emoji):
     assert width(emoji) < 1.3 * width("😀")
     assert [run.face.colour for run, _ in set_line(emoji, ZENHEI, 40).runs] == [True]
@@ -114,6 +120,8 @@ def test_osss_fonts_that_are_not_installed_give_way_to_the_default():
 def test_the_colour_is_the_one_asked_for():
     picture = drawn(f"watermark/text_{words('██')},color_ff8000,g_center,type_{words('DejaVu Sans')}", MAIN)
     assert picture.getpixel((300, 60)) == (255, 128, 0)
+    faint = drawn(f"watermark/text_{words('██')},color_ff800080,g_center,type_{words('DejaVu Sans')}", MAIN)
+    assert faint.getpixel((300, 60)) == pytest.approx((255, 191, 127), abs=1)
 
 
 def test_the_size_is_the_height_of_the_letters_em():
