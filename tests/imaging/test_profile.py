@@ -3,7 +3,9 @@ import io
 import pytest
 from PIL import Image, ImageCms
 
+from app.imaging import fonts
 from tests.operations.drawing import drawn, file_of, made, marked, words
+from tests.servers import need
 
 
 def srgb():
@@ -47,6 +49,8 @@ def test_a_mark_of_another_profile_keeps_its_colours():
 
 
 def test_a_text_has_its_colour_on_a_picture_of_another_profile():
+    if not fonts.installed("DejaVu Sans"):
+        need("DejaVu Sans", "apt-get install fonts-dejavu")
     main = file_of(Image.new("RGB", (60, 60), "white"), icc_profile=swapped())
     plan = f"watermark/text_{words('█')},type_{words('DejaVu Sans')},color_ff0000,g_center/format/bmp"
     assert pixel(drawn(plan, main), 30, 30) == pytest.approx((255, 0, 0), abs=3)

@@ -8,9 +8,11 @@ import app.ops  # noqa: F401  fills the registry
 from app.core.faults import Fault, InvalidArgument
 from app.core.plan import DEFAULTS, Plan, parse_oss, parse_path, parse_step
 from app.core.spec import REGISTRY, Mark, Operation, Param
+from app.imaging import fonts
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered, render
 from tests.pictures import difference, encoded, opened, scene
+from tests.servers import need
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 TOLERANCE = 2.0  # mean levels: codecs and resamplers of other builds may differ by that
@@ -47,6 +49,8 @@ def each(value: tuple[Operation, Param] | Operation) -> str:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=each)
 def test_the_example_gives_what_its_golden_shows(operation: Operation, request: pytest.FixtureRequest) -> None:
+    if operation.name == "watermark" and not fonts.installed(fonts.DEFAULT):
+        need(fonts.DEFAULT, "apt-get install fonts-wqy-zenhei")
     made = done(example_of(operation))
     words = made.content_type.startswith(("text/", "application/"))
     golden = GOLDEN / f"{operation.name}.{'txt' if words else 'png'}"

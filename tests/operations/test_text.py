@@ -13,9 +13,17 @@ from app.imaging.limits import Limits
 from app.imaging.text import draw_line, set_line
 from app.rendering import ProcessRenderer
 from tests.operations.drawing import drawn, file_of, words
+from tests.servers import need
 
 MAIN = Image.new("RGB", (600, 120), "white")
 ZENHEI = "wqy-zenhei"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_fonts_that_the_texts_are_drawn_with():
+    for name in (ZENHEI, "DejaVu Sans", "DejaVu Sans Bold", "Liberation Sans", "Noto Color Emoji"):
+        if not fonts.installed(name):
+            need(name, "apt-get install fonts-wqy-zenhei fonts-dejavu fonts-liberation fonts-noto-color-emoji")
 
 
 def line(text, font=ZENHEI, size=40):
@@ -27,7 +35,7 @@ def width(text, font=ZENHEI):
 
 
 def test_the_default_font_is_there_and_is_osss():
-    assert fonts.installed(fonts.DEFAULT), "apt-get install fonts-wqy-zenhei"
+    assert fonts.installed(fonts.DEFAULT)
     assert fonts.find("wqy-zenhei").name == "WenQuanYi Zen Hei"
 
 
