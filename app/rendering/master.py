@@ -11,12 +11,14 @@ import resource
 import signal
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.imaging.fonts import look_in
 from app.rendering.child import warm
-from app.rendering.syscalls import forbid
+from app.rendering.landlock import allow_reading
+from app.rendering.syscalls import forbid, libseccomp
 
 _pool = json.loads(os.environ["IMGFN_POOL"])
 
@@ -40,6 +42,8 @@ LOG_BYTES = 1 << 20
 
 def on_starting(_server: Any) -> None:
     """Set what the children inherit, before there are any."""
+    with suppress(OSError):  # the children will say so
+        libseccomp()
     resource.setrlimit(resource.RLIMIT_AS, (_pool["memory_bytes"], _pool["memory_bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (LOG_BYTES, LOG_BYTES))  # the pool's log is all that is ever written
@@ -67,10 +71,13 @@ def post_fork(_server: Any, _worker: Any) -> None:
     os.close(_pool["alive"])
 
 
-def post_worker_init(_worker: Any) -> None:
-    """Make the first picture before the first request comes, behind the last wall."""
-    with suppress(OSError):  # a kernel without filters
-        forbid()
+def post_worker_init(worker: Any) -> None:
+    """Make the first picture before the first request comes, behind the last walls that this kernel has."""
+    for wall in (partial(allow_reading, _pool["readable"]), forbid):
+        try:
+            wall()
+        except OSError as error:
+            worker.log.warning("a wall is missing, see imgfn doctor: %s", error)
     warm()
 
 

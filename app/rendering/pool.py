@@ -14,12 +14,13 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.rendering.sandbox import ROOT, confine, python_path
+from app.rendering.sandbox import ROOT, confine, python_path, readable
 
 PASSED_ON = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
 ENVIRONMENT = {
     "VIPS_CONCURRENCY": "1",  # as many processes as cores are busy already
-    "VIPS_WARNING": "0",  # a broken picture's complaints would fill the log
+    "VIPS_WARNING": "1",  # none: what broken pictures make libraries say would fill the log
+    "PYTHONWARNINGS": "ignore",
     "VIPS_DISC_THRESHOLD": "1t",  # nothing is written; the address space is the limit
     "MALLOC_ARENA_MAX": "2",  # each arena reserves address space
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # huge pages: a fifth off whatever makes large pictures
@@ -126,7 +127,12 @@ class Pool:
             with socket.socket(socket.AF_UNIX) as listener, (self._folder / "pool.log").open("wb") as log:
                 listener.bind(str(path))
                 listener.listen(max(0, self._shape.queue - 1))  # the kernel lets one more wait than this
-                pool = asdict(self._shape) | {"listener": listener.fileno(), "lease": lease, "alive": alive}
+                pool = asdict(self._shape) | {
+                    "listener": listener.fileno(),
+                    "lease": lease,
+                    "alive": alive,
+                    "readable": readable(self._shape.font_dirs),
+                }
                 process = subprocess.Popen(  # noqa: S603  # our own words only
                     [
                         *confine(self._shape.font_dirs),

@@ -1,6 +1,6 @@
-"""What keeps render processes from the rest of the machine: bubblewrap and seccomp, where the platform lets us.
+"""What keeps render processes from the rest of the machine: bubblewrap, Landlock, seccomp, where the platform lets us.
 
-Docker's and Kubernetes' default profiles forbid bubblewrap its namespaces: there the container and seccomp have to do.
+Docker's and Kubernetes' default profiles forbid bubblewrap its namespaces: there the two others have to do.
 """
 
 import shutil
@@ -20,6 +20,7 @@ SYSTEM = (
 )  # fmt: skip
 ROOT = Path(app.__file__).parent.parent
 IMPORT = "import gunicorn, app.rendering.syscalls"
+ALLOW = "from app.rendering.landlock import allow_reading; allow_reading([])"
 FORBID = "from app.rendering.syscalls import forbid; forbid()"
 PROBE_SECONDS = 10.0
 
@@ -27,6 +28,14 @@ PROBE_SECONDS = 10.0
 def python_path() -> list[str]:
     """Where this process finds its modules, our own first."""
     return [str(ROOT), *(path for path in sys.path if path and path != str(ROOT))]
+
+
+def readable(folders: Iterable[str] = ()) -> list[str]:
+    """All that a render process needs to read: the system's, ours and `folders`."""
+    # A folder of the module path is shown if it is one of installed libraries; the working folder with data and .env,
+    # which is often on that path too, is not.
+    libraries = [path for path in python_path() if any(Path(path).glob("*.dist-info"))]
+    return list(dict.fromkeys([*SYSTEM, sys.prefix, sys.base_prefix, str(ROOT / "app"), *libraries, *folders]))
 
 
 def confine(folders: Iterable[str] = ()) -> tuple[str, ...]:
@@ -41,6 +50,8 @@ def confine(folders: Iterable[str] = ()) -> tuple[str, ...]:
 def sandbox_in_force() -> str:
     """In words, for people: what holds render processes on this machine."""
     walls = ["a deadline, limits of memory, CPU time and files, an environment without secrets"]
+    reason = _complaint((), ALLOW)
+    walls.append(f"NO Landlock: {reason}" if reason else "Landlock (no files but programs, libraries and fonts)")
     reason = _complaint((), FORBID)
     walls.append(f"NO seccomp: {reason}" if reason else "seccomp (no sockets, no programs, no writing)")
     command = _bubblewrap()
@@ -53,15 +64,11 @@ def _bubblewrap(folders: Iterable[str] = ()) -> tuple[str, ...]:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return ()
-    # A folder of the module path is shown if it is one of installed libraries; the working folder with data and .env,
-    # which is often on that path too, is not.
-    libraries = [path for path in python_path() if any(Path(path).glob("*.dist-info"))]
-    visible = dict.fromkeys([*SYSTEM, sys.prefix, sys.base_prefix, str(ROOT / "app"), *libraries, *folders])
     return (
         bwrap,
         *("--unshare-all", "--cap-drop", "ALL", "--new-session"),
         *("--dev", "/dev", "--size", "1048576", "--tmpfs", "/tmp", "--chdir", "/"),  # noqa: S108  # a private one
-        *(word for path in visible for word in ("--ro-bind-try", path, path)),
+        *(word for path in readable(folders) for word in ("--ro-bind-try", path, path)),
     )
 
 

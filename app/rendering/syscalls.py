@@ -2,6 +2,7 @@
 
 import errno
 import os
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -28,7 +29,7 @@ def forbid() -> None:
 
     Raises OSError where the platform knows no filters.
     """
-    binding = _libseccomp()
+    binding = libseccomp()
     refuse = binding.ERRNO(errno.EPERM)
     calls = binding.SyscallFilter(binding.ALLOW)
     for name in NEVER:
@@ -45,7 +46,12 @@ def forbid() -> None:
     calls.load()
 
 
-def _libseccomp() -> ModuleType:
+@cache
+def libseccomp() -> ModuleType:
+    """The binding, which runs programs to find the library: load it while that is allowed.
+
+    Raises OSError where there is none.
+    """
     try:
         return import_module("pyseccomp")
     except (ImportError, RuntimeError) as error:  # it raises RuntimeError where the library is missing

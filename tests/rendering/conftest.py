@@ -117,6 +117,10 @@ def children(pid):
     return [other for other in _processes() if _parent(other) == pid]
 
 
+def alive(pid):
+    return _parent(pid) is not None
+
+
 def wait_until(holds, what, seconds=20.0):
     latest = time.monotonic() + seconds
     while not holds():

@@ -2,13 +2,14 @@
 
 import json
 import os
+import signal
 import stat
 from pathlib import Path
 
 import pytest
 
 from app.rendering.sandbox import sandbox_in_force
-from tests.rendering.conftest import ask, children, masters, reveal, wait_until
+from tests.rendering.conftest import alive, ask, children, clock, masters, reveal, wait_until
 
 FORBIDDEN = ("network", "unix", "write", "overwrite", "remove", "program", "fork", "signal")
 HIDDEN = ("secret", "processes")
@@ -37,7 +38,7 @@ def test_what_the_doctor_says_is_what_holds(pool, source):
         assert "NO seccomp" not in words
     if "NO seccomp" not in words:
         assert {name: told[name] for name in FORBIDDEN} == dict.fromkeys(FORBIDDEN, "PermissionError")
-    if "NO bubblewrap" not in words:
+    if "NO Landlock" not in words or "NO bubblewrap" not in words:
         assert {told[name] for name in HIDDEN} <= {"FileNotFoundError", "PermissionError"}
 
 
@@ -56,6 +57,19 @@ def test_renders_go_on_where_namespaces_are_forbidden(pool, source, monkeypatch,
     told = json.loads(ask(pool(), source, reveal()).body)
     if "NO seccomp" not in sandbox_in_force():
         assert {told[name] for name in FORBIDDEN} == {"PermissionError"}
+    if "NO Landlock" not in sandbox_in_force():
+        assert {told[name] for name in HIDDEN} == {"PermissionError"}
+
+
+def test_children_die_with_their_master_where_no_namespace_ends_them(pool, source, runtime_dir, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    renderer = pool()
+    first = ask(renderer, source, clock(0)).body
+    (master,) = masters(runtime_dir)
+    (child,) = children(master)
+    os.kill(master, signal.SIGKILL)
+    wait_until(lambda: not alive(child), "the child is gone")
+    assert ask(renderer, source, clock(0)).body != first
 
 
 def test_nobody_else_can_reach_the_pool(pool, source, runtime_dir):
