@@ -1,10 +1,10 @@
 """From a checked file to pixels: the best decoder for each format, and every kind of colour to 8-bit L, RGB or RGBA."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image, ImageSequence
+from PIL import Image, ImageFile, ImageSequence
 
 from app.core.faults import InvalidArgument
 from app.imaging import kernels
@@ -37,7 +37,7 @@ def load(source: bytes, header: Header, view: View, still: bool, page: int = 0) 
         pixels = guarded(lambda: _load_by_libvips(source, header, view, page))
     else:
         pixels = guarded(lambda: _load_by_pillow(source, header, view, still, page))
-    return pixels
+    return replace(pixels, frames=tuple(_bare(frame) for frame in pixels.frames))
 
 
 def _libvips_is_better(header: Header, still: bool, page: int) -> bool:
@@ -123,14 +123,16 @@ def _frames(image: Image.Image, header: Header, still: bool, page: int) -> Itera
         yield image
 
 
+def _bare(frame: Image.Image) -> Image.Image:
+    """Pixels that have forgotten their file: encoders would write the comment and the EXIF that Pillow remembers."""
+    if isinstance(frame, ImageFile.ImageFile):
+        frame = frame.copy()  # it remembers more than `info`
+    frame.info = {}
+    return frame
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode of Pillow as L, RGB or RGBA, free of all that rides along."""
-    plain = _converted(image)
-    plain.info = {}  # else Pillow writes a JPEG's comment again, whatever is in it
-    return plain
-
-
-def _converted(image: Image.Image) -> Image.Image:
+    """Any mode of Pillow as L, RGB or RGBA."""
     if image.mode in ("L", "RGB", "RGBA"):
         return image
     if image.mode in WIDE:

@@ -1,6 +1,7 @@
 """Every kind of colour comes out right: CMYK, 16 bits, palette, grey, alpha, profiles."""
 
 import io
+from functools import cache
 
 import pytest
 from PIL import Image, ImageCms, ImageDraw
@@ -11,6 +12,7 @@ from tests.pictures import difference, encoded, opened, quarters, scene
 WRITTEN = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF"}
 
 
+@cache  # it carries the second in which it was made
 def profile(name: str = "sRGB") -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()  # type: ignore[arg-type]
 
@@ -110,14 +112,23 @@ def test_comments_exif_and_xmp_do_not_leave() -> None:
     exif = Image.Exif()
     exif[0x010E] = "a secret place"
     source = encoded(scene(), "JPEG", exif=exif, comment=b"<script>alert(1)</script>", xmp=b"<x:xmpmeta/>")
-    for format_name in ("jpg", "png", "webp", "avif", "tiff", "heic"):
-        body = rendered(f"resize/w_60/format/{format_name}", source).body
-        assert b"secret" not in body
-        assert b"script" not in body
-        assert b"xmpmeta" not in body
+    for plan in ("quality/Q_50", "resize/w_60", "rotate/90", "rotate/10", "crop/w_50"):
+        for format_name in ("jpg", "png", "webp", "avif", "tiff", "heic"):
+            body = rendered(f"{plan}/format/{format_name}", source).body
+            assert b"secret" not in body
+            assert b"script" not in body
+            assert b"xmpmeta" not in body
 
 
 def test_grey_stays_grey() -> None:
     for format_name in ("jpg", "png"):
         body = rendered(f"resize/w_60/format/{format_name}", encoded(scene(mode="L"))).body
         assert Image.open(io.BytesIO(body)).mode == "L"
+
+
+@pytest.mark.parametrize("plan", ["resize/w_60", "rotate/10", "resize/w_480,limit_0"])
+def test_hidden_colours_do_not_shine_through_at_the_edge_of_what_is_seen(plan: str) -> None:
+    image = Image.new("RGBA", (240, 160), (255, 0, 0, 0))
+    ImageDraw.Draw(image).ellipse((40, 20, 200, 140), fill=(0, 0, 255, 255))
+    made = pixels(plan, encoded(image))
+    assert all(red < 40 for _, (red, _, _, alpha) in made.getcolors(1_000_000) if alpha > 25)  # type: ignore[union-attr,misc]
