@@ -14,6 +14,10 @@ EXTENSIONS = {".axml": ".wxml", ".acss": ".wxss"}
 DIRECTIVE = re.compile(r"(?<=\s)a:(for-item|for-index|for|key|if|elif|else)\b")
 EVENT = re.compile(r"(?<=\s)(on|catch)([A-Z]\w*)(?==)")
 KEYS = {"defaultTitle": "navigationBarTitleText", "titleBarColor": "navigationBarBackgroundColor"}
+# The media query for dark works on WeChat where the app says so; its bars take their colours from theme.json.
+DARK = {"darkmode": True, "themeLocation": "theme.json"}
+BARS = {"navigationBarBackgroundColor": "@paper", "navigationBarTextStyle": "@title", "backgroundColor": "@paper"}
+THEME = {"light": {"paper": "#f6f6f3", "title": "black"}, "dark": {"paper": "#121315", "title": "white"}}
 PROJECT = {"compileType": "miniprogram", "appid": "touristappid", "projectname": "imgfn", "setting": {"es6": True}}
 
 
@@ -29,7 +33,10 @@ def convert(source: Path, target: Path) -> None:
         written.parent.mkdir(parents=True, exist_ok=True)
         written.write_text(convert_text(path.read_text("utf-8"), relative), "utf-8")
     shutil.copy(ADAPTER, target / "my.js")
-    (target / "project.config.json").write_text(json.dumps(PROJECT, indent=2) + "\n", "utf-8")
+    _write_json(target / "project.config.json", PROJECT)
+    _write_json(target / "theme.json", THEME)
+    app = json.loads((target / "app.json").read_text("utf-8"))
+    _write_json(target / "app.json", app | DARK | {"window": app["window"] | BARS})
 
 
 def convert_text(text: str, relative: Path) -> str:
@@ -37,12 +44,16 @@ def convert_text(text: str, relative: Path) -> str:
     if relative.suffix == ".axml":
         return EVENT.sub(_rename_event, DIRECTIVE.sub(r"wx:\1", text))
     if relative.suffix == ".json":
-        return json.dumps(_rename_keys(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(_rename_keys(json.loads(text)), indent=2) + "\n"
     if relative.suffix == ".js" and re.search(r"\bmy\.", text):
         return text.replace(
             '"use strict";\n', f'"use strict";\n\nconst my = require("{_way_to_root(relative)}my");\n', 1
         )
     return text
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
 
 def _rename_event(found: re.Match[str]) -> str:

@@ -76,6 +76,15 @@ def find_violations(page: Page) -> list[str]:
     ]
 
 
-def overflows(page: Page) -> bool:
-    """Whether a person has to scroll sideways."""
-    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+def find_overflows(page: Page) -> list[str]:
+    """What sticks out of the screen's sides, be it scrolled to or cut off."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("body *")]
+          .filter((one) => one.checkVisibility() && one.getClientRects().length)
+          .filter((one) => {
+            const { left, right } = one.getBoundingClientRect();
+            return left < -1 || right > document.documentElement.clientWidth + 1;
+          })
+          .map((one) => one.outerHTML.slice(0, 120))"""
+    )
+    return found

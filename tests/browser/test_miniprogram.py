@@ -15,10 +15,10 @@ from tests.browser.situations import (
     Chosen,
     draw,
     draw_noise,
+    find_overflows,
     find_violations,
     full_queue,
     measure,
-    overflows,
     slow_down,
 )
 from tests.servers import Server, serving
@@ -325,7 +325,7 @@ def test_axe_finds_nothing_and_nobody_scrolls_sideways(
     for more in page.locator(".more").all():
         more.click()
     assert find_violations(page) == []
-    assert not overflows(page)
+    assert find_overflows(page) == []
     shoot(page, full_page=True)
     page.click("#open-gallery")
     expect(page.locator(".thumbnail")).to_have_count(1)
@@ -342,7 +342,7 @@ def test_the_page_speaks_chinese_and_grows_with_the_phones_text(
     tap(page, "#chip-rotate")
     assert "毫秒" in page.inner_text("#facts")
     expect(page.get_by_role("slider", name="角度 10 度")).to_be_visible()
-    assert not overflows(page)
+    assert find_overflows(page) == []
     shoot(page, full_page=True)
     choose(page, {"name": "x.png", "mimeType": "image/png", "buffer": b"x"}, "#choose-another")
     assert "不是服务器能读取的图片" in fault(page)

@@ -1,5 +1,6 @@
 """The strict check refuses what real template compilers refuse; each rule is proved by a deliberate fault."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,16 @@ def test_the_mini_program_is_clean(node: str, program: Path):
 
 def test_its_wechat_form_is_clean(node: str, tmp_path: Path):
     assert check(node, convert(tmp_path), "wechat").stdout == ""
+
+
+def test_its_wechat_form_is_told_to_follow_the_dark_scheme(tmp_path: Path):
+    folder = convert(tmp_path)
+    app = json.loads((folder / "app.json").read_text("utf-8"))
+    theme = json.loads((folder / app["themeLocation"]).read_text("utf-8"))
+    used = {value.removeprefix("@") for value in app["window"].values() if value.startswith("@")}
+    assert app["darkmode"] is True
+    assert used == set(theme["light"]) == set(theme["dark"])
+    assert app["window"]["navigationBarTitleText"] == "imgfn"
 
 
 @pytest.mark.parametrize("name", FAULTS)
