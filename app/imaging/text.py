@@ -12,7 +12,7 @@ from app.core.picture import Size
 from app.imaging import fonts
 from app.imaging.fonts import Face
 
-ZWJ, KEYCAP = "\u200d", "\u20e3"
+ZWJ = "\u200d"
 EMOJI_STYLE = "\ufe0f"
 EMOJI = range(0x1F000, 0x1FB00)
 SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -126,7 +126,6 @@ def _clusters(text: str) -> Iterator[str]:
         joined = cluster and (
             unicodedata.category(character) in ("Mn", "Me", "Mc", "Cf")
             or cluster[-1] == ZWJ
-            or character == KEYCAP
             or ord(character) in SKIN_TONES
         )
         if cluster and not joined:

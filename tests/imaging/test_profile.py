@@ -30,9 +30,10 @@ def pixel(image, x=5, y=5):
     return image.convert("RGB").getpixel((x, y))
 
 
-def test_a_format_without_profiles_gets_the_colours_in_srgb():
+@pytest.mark.parametrize("plan", ["format/bmp", "strip", "format/avif/strip"])
+def test_without_its_profile_a_picture_has_its_colours_in_srgb(plan):
     source = file_of(Image.new("RGB", (20, 20), (255, 0, 0)), icc_profile=swapped())
-    assert pixel(drawn("format/bmp", source)) == pytest.approx((0, 0, 255), abs=3)
+    assert pixel(drawn(plan, source)) == pytest.approx((0, 0, 255), abs=3)
 
 
 def test_a_mark_keeps_its_colours_on_a_picture_of_another_profile():
