@@ -66,9 +66,11 @@ def grant_upload(exchange: "Exchange") -> Grant:
     if settings.admin_token is not None and bears(request, settings.admin_token):
         return Grant(most, overwrite=True)
     if is_signed(request):
-        verify(exchange.target, settings.signing_key_secrets)
+        target = exchange.target
+        verify(target, settings.signing_key_secrets)
         content_type, bytes_allowed = request.args.get("type"), request.args.get("max-bytes", type=int)
-        if not exchange.path or not content_type or not bytes_allowed:
+        # A signature to look at a picture is none to store one, whatever its query has.
+        if not (target.startswith("/upload/") and exchange.path and content_type and bytes_allowed):
             raise AccessDenied(
                 "an upload's signed URL must say what it is for",
                 expected="/upload/<key>?max-bytes=<bytes>&type=<media type>",

@@ -177,6 +177,15 @@ def test_a_grant_for_something_else_is_refused_before_any_store_is_asked(web_upl
     assert asked == []
 
 
+def test_a_signature_to_look_is_none_to_store(web_proc, guarded, asked, photo):
+    guarded(access="signed-only", upload_token="upload")
+    url = signed("/proc/a/lena.png?max-bytes=9999999&type=image/png")
+    form = {"x-oss-process": "image/rotate,10|sys/saveas,o_eC5wbmc"}
+    assert web_proc.post(url, data=form).status_code == 403
+    assert web_proc.post("/proc/a/lena.png", data=form, headers={"Authorization": "Bearer upload"}).status_code == 403
+    assert asked == []
+
+
 def test_a_grant_is_held_to_its_size_and_its_type(web_upload, guarded, asked, photo):
     guarded()
     assert web_upload.put(grant(photo, room=-1), data=photo).status_code == 413
