@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image, ImageFile, ImageSequence
 
-from app.core.faults import InvalidArgument
+from app.core.faults import BadImage, InvalidArgument
 from app.imaging import kernels
 from app.imaging.decode import Header, guarded, open_libvips, open_pillow
 from app.imaging.view import View, size_of
@@ -34,7 +34,13 @@ def load(source: bytes, header: Header, view: View, still: bool, page: int = 0) 
     if header.format.name == "jpg" and header.mode != "CMYK":
         pixels = guarded(lambda: _load_jpeg(source, header, view))
     elif _libvips_is_better(header, still, page):
-        pixels = guarded(lambda: _load_by_libvips(source, header, view, page))
+        try:
+            pixels = guarded(lambda: _load_by_libvips(source, header, view, page))
+        except BadImage:
+            # Planes in tiles, JPEG in its first TIFF form: libvips has not got them. 12 bits Pillow shows too dark.
+            if header.format.name != "tiff" or header.mode not in ("L", "RGB", "RGBA"):
+                raise
+            pixels = guarded(lambda: _load_by_pillow(source, header, view, still, page))
     else:
         pixels = guarded(lambda: _load_by_pillow(source, header, view, still, page))
     return replace(pixels, frames=tuple(_bare(frame) for frame in pixels.frames))
