@@ -33,7 +33,7 @@ PILLOW = {
 }
 LIBVIPS = {"jpg": "jpegload_source", "avif": "heifload_source"}
 
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Limits decide; see `inspect`
+warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow refuses at twice the limit only
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
         raise UnsupportedMediaType(
             "these bytes are of no image format that we read", expected="one of " + ", ".join(FORMATS)
         )
-    # What an inner picture of an ICO or a later frame of a GIF claims, Pillow refuses past twice this.
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2
+    # What the inner pictures of an ICO and the later frames of a GIF claim, Pillow sees first.
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
     frames = guarded(lambda: frames_of(source, format_.name, limits))
     header = guarded(lambda: _header(source, format_, frames))
     limits.check_source(header.size, header.frames)
@@ -87,8 +87,10 @@ def guarded(decode: Callable[[], T]) -> T:
         return decode()
     except (Fault, MemoryError):
         raise
-    except Image.DecompressionBombError as error:
-        raise ImageTooLarge("the image has too many pixels", expected="fewer pixels") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooLarge(
+            "the image has too many pixels", expected=f"at most {Image.MAX_IMAGE_PIXELS} pixels"
+        ) from error
     except Exception as error:
         raise BadImage("the image is broken or of a kind that we cannot read") from error
 
