@@ -131,6 +131,18 @@ def test_a_slider_commits_when_it_is_released(open_page: OpenPage, programs: dic
     assert len(calls(page, "downloadFile")) == before + 1
 
 
+def test_a_number_out_of_range_becomes_the_nearest_that_is_possible(open_page: OpenPage, programs: dict[str, str]):
+    page = open_page(programs["alipay"], **PHONE)
+    choose_and_see(page, draw("range.png"))
+    tap(page, "#chip-rotate")
+    angle = page.get_by_role("textbox", name="angle")
+    for typed in ("999", "777"):
+        angle.fill(typed)
+        angle.blur()
+        expect(angle).to_have_value("360")
+    expect(page.locator("#url")).to_contain_text("/rotate/360/")
+
+
 def test_every_operation_of_the_server_has_a_form_that_works(open_page: OpenPage, programs: dict[str, str]):
     page = open_page(programs["alipay"], **PHONE)
     choose_and_see(page, draw("all.png"))

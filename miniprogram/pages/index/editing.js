@@ -49,13 +49,17 @@ module.exports = {
     return fields(operation, step.values, readPictures().map((picture) => picture.key)).find((field) => field.key === key);
   },
 
-  // While the slider moves only its number follows; the picture is made when it is released.
-  followSlider(event) {
+  // Shows a value in its box, and does no more.
+  showValue(event, value) {
     const { id, key } = event.currentTarget.dataset;
     const step = this.data.steps.findIndex((one) => one.id === id);
     const field = this.data.steps[step].fields.findIndex((one) => one.key === key);
-    const value = valueAt(this.fieldOf(event).schema, event.detail.value);
     this.setData({ [`steps[${step}].fields[${field}].value`]: value });
+  },
+
+  // While the slider moves only its number follows; the picture is made when it is released.
+  followSlider(event) {
+    this.showValue(event, valueAt(this.fieldOf(event).schema, event.detail.value));
   },
 
   changeSlider(event) {
@@ -64,13 +68,18 @@ module.exports = {
 
   changeNumber(event) {
     const field = this.fieldOf(event);
-    const number = Number(event.detail.value);
-    const isEmpty = event.detail.value === "" || Number.isNaN(number);
-    this.changeText(event, isEmpty ? field.fallback : String(Math.min(Math.max(number, field.min), field.max)));
+    const typed = event.detail.value;
+    const number = Number(typed);
+    const isNumber = typed !== "" && !Number.isNaN(number);
+    const value = isNumber ? String(Math.min(Math.max(number, field.min), field.max)) : field.fallback;
+    // A box takes a value only where the data changed; so the data first learns what was typed.
+    this.showValue(event, typed);
+    if (value === field.value) this.showValue(event, value);
+    else this.change(event, value);
   },
 
-  changeText(event, value) {
-    const text = value === undefined ? event.detail.value : value;
+  changeText(event) {
+    const text = event.detail.value;
     if (text !== this.fieldOf(event).value) this.change(event, text); // a box that is only left changes nothing
   },
 
