@@ -41,7 +41,7 @@ def misbehave(
         case "exit":
             os._exit(0)
         case "swell":
-            bytearray(1 << 40)
+            bytearray(1 << 30)
         case "raise":
             raise RuntimeError("a bug in an operation")
     return output

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -21,6 +22,7 @@ CLIENT = """
 import io, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from app.imaging.limits import Limits
 from app.rendering import ProcessRenderer
 from tests.rendering.conftest import ask, clock, picture
@@ -109,14 +111,27 @@ def test_a_full_queue_is_told_at_once_and_costs_no_job_that_waits(pool, source):
     assert all(isinstance(fault, SlowDown) and int(fault.headers["Retry-After"]) > 0 for fault in refused)
 
 
-def test_a_queue_that_is_empty_takes_as_many_as_there_are_processes(pool, source, runtime_dir):
-    renderer = pool(processes=3, queue=2)
+def test_an_empty_queue_takes_as_many_at_once_as_there_are_processes(pool, source, runtime_dir):
+    renderer = pool(processes=2, queue=1)
     ask(renderer, source, clock(0))
     (master,) = masters(runtime_dir)
-    wait_until(lambda: len(children(master)) == 3, "all processes are there")
-    with ThreadPoolExecutor(3) as threads:
-        jobs = [threads.submit(ask, renderer, io.BytesIO(source.getvalue()), hold(300)) for _ in range(3)]
+    wait_until(lambda: len(children(master)) == 2, "all processes are there")
+    with ThreadPoolExecutor(2) as threads:
+        jobs = [threads.submit(ask, renderer, io.BytesIO(source.getvalue()), hold(300)) for _ in range(2)]
         assert all(job.result().body for job in jobs)
+
+
+def test_threads_that_start_at_once_start_one_pool(pool, source, runtime_dir):
+    renderers = [pool(queue=20) for _ in range(10)]
+    together = Barrier(10)
+
+    def begin(renderer):
+        together.wait()
+        return json.loads(ask(renderer, io.BytesIO(source.getvalue()), clock(0)).body)["pool"]
+
+    with ThreadPoolExecutor(10) as threads:
+        assert len(set(threads.map(begin, renderers))) == 1
+    assert len(masters(runtime_dir)) == 1
 
 
 def test_a_client_that_goes_away_leaves_its_process_free(pool, source, runtime_dir):

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -64,12 +66,15 @@ def test_renders_go_on_where_namespaces_are_forbidden(pool, source, monkeypatch,
 def test_children_die_with_their_master_where_no_namespace_ends_them(pool, source, runtime_dir, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     renderer = pool()
-    first = ask(renderer, source, clock(0)).body
+    first = json.loads(ask(renderer, source, clock(0)).body)
     (master,) = masters(runtime_dir)
     (child,) = children(master)
-    os.kill(master, signal.SIGKILL)
-    wait_until(lambda: not alive(child), "the child is gone")
-    assert ask(renderer, source, clock(0)).body != first
+    with ThreadPoolExecutor() as threads:
+        job = threads.submit(ask, renderer, source, clock(3000))
+        time.sleep(0.3)
+        os.kill(master, signal.SIGKILL)
+        wait_until(lambda: not alive(child), "the child is gone, its job undone", seconds=2)
+        assert json.loads(job.result().body)["pool"] != first["pool"]
 
 
 def test_nobody_else_can_reach_the_pool(pool, source, runtime_dir):
