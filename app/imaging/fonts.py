@@ -100,8 +100,12 @@ def find(name: str) -> Face:
 
 def installed(name: str) -> bool:
     """Whether `find` gives the very font of this name, and nothing in its place."""
-    wanted = {_plain(name), _plain(OSS_NAMES.get(name, name))}
-    return any(not wanted.isdisjoint((_plain(face.path.stem), _plain(face.name))) for face in faces())
+    try:
+        face = find(name)
+    except (InvalidArgument, WatermarkError):
+        return False
+    wanted = {_plain(name), _plain(OSS_NAMES.get(name.lower(), name))}
+    return not wanted.isdisjoint((_plain(face.path.stem), _plain(face.name)))
 
 
 def fallbacks() -> tuple[Face, ...]:

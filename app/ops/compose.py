@@ -77,6 +77,8 @@ def watermark(
         image = inside_share(image, picture.size, share) if share else image
         parts.append(converted(image.frames[0], image.pixels.icc, None).convert("RGBA"))
     if text is not None:
+        if not fonts.installed(font):
+            picture = picture.noted(f"the font {font} is not installed: {fonts.find(font).name} stands in for it")
         parts.append(_written(picture, text, font, size, ImageColor.getrgb("#" + colour), shadow, angle))
     mark = _side_by_side(picture, parts[::-1] if order else parts, align, interval)
     mark.putalpha(mark.getchannel("A").point([level * opacity // 100 for level in LEVELS]))

@@ -12,7 +12,7 @@ from app.imaging import fonts
 from app.imaging.limits import Limits
 from app.imaging.text import draw_line, set_line
 from app.rendering import ProcessRenderer
-from tests.operations.drawing import drawn, file_of, words
+from tests.operations.drawing import drawn, file_of, made, words
 from tests.servers import need
 
 MAIN = Image.new("RGB", (600, 120), "white")
@@ -121,8 +121,12 @@ def test_an_unknown_font_is_refused_with_the_nearest_names():
     assert "DejaVu Sans" in caught.value.expected
 
 
-def test_osss_fonts_that_are_not_installed_give_way_to_the_default():
-    assert fonts.find("fangzhengkaiti") == fonts.find(ZENHEI)
+def test_osss_fonts_that_are_not_installed_give_way_to_the_default_and_a_note_says_so():
+    answer = made(f"watermark/text_{words('水印')},type_{words('fangzhengkaiti')}", MAIN)
+    plain = made(f"watermark/text_{words('水印')}", MAIN)
+    assert answer.body == plain.body
+    assert answer.notes == ("the font fangzhengkaiti is not installed: WenQuanYi Zen Hei stands in for it",)
+    assert plain.notes == ()
 
 
 def test_the_colour_is_the_one_asked_for():
