@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 # Function Compute's URL of a function, and the same prefix typed against our own server.
 PROXY_PREFIX = re.compile(r"/2016-08-15/proxy/[^/]+/[^/]+(?=/|$)")
 
+# What browsers leave as it is in a path or a query, besides letters, digits and `_.-~`.
+SAFE = "/,:;@!$*'()"
+
 
 def conform(environ: "WSGIEnvironment") -> "WSGIEnvironment":
     """PATH_INFO as PEP 3333 wants it; Function Compute 2.0 gives real Unicode, on which Werkzeug would break."""

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import click
 
 from app import reference, signing, wiring
+from app.address import SAFE
 from app.core.faults import Fault, InvalidArgument
 from app.core.formats import FORMATS, Format, sniff
 from app.core.plan import Plan, parse_path, parse_step, suggestion
@@ -81,7 +82,7 @@ def sign(target: str, seconds: int, key_id: str | None) -> None:
     key_id = key_id or next(iter(keys))
     if key_id not in keys:
         raise click.ClickException(f"there is no key {key_id!r}, only {', '.join(keys)}")
-    sent = quote(target, safe="/%?&=,:;@!$*'()~+")  # as a browser will send it; what is encoded already stays
+    sent = quote(target, safe=f"{SAFE}+%?&=")  # as a browser will send it; what is encoded already stays
     click.echo(signing.sign(sent, key_id, keys[key_id], int(time.time()) + seconds))
 
 

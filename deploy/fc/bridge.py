@@ -8,13 +8,14 @@ import base64
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import functions.proc
 import functions.upload
 from app import wiring
+from app.address import SAFE
 from app.cloud import remember_context
 
 if TYPE_CHECKING:
@@ -40,10 +41,12 @@ def bridge(application: "WSGIApplication") -> Handler:
             method=http["method"],
             base_url=f"https://{told['requestContext'].get('domainName', 'localhost')}/",
             headers=told.get("headers") or {},
-            query_string=urlencode(told.get("queryParameters") or {}, doseq=True),
+            # Written again as browsers and `imgfn sign` write it: a signature covers its very bytes.
+            query_string=urlencode(told.get("queryParameters") or {}, doseq=True, safe=SAFE, quote_via=quote),
             data=base64.b64decode(body) if told.get("isBase64Encoded") else body.encode(),
         ).get_environ()
         environ["PATH_INFO"] = unquote_to_bytes(told["rawPath"]).decode("latin-1")
+        environ["RAW_URI"] = told["rawPath"]
         environ["REMOTE_ADDR"] = http.get("sourceIp", "")
         chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
         return {

@@ -1,5 +1,6 @@
 """The shipped nginx configuration in front of the real server."""
 
+import hashlib
 import os
 import shutil
 import statistics
@@ -33,9 +34,14 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="module")
-def front(behind: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def nginx_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nginx")
+
+
+@pytest.fixture(scope="module")
+def front(behind: Target, nginx_folder: Path) -> Iterator[Target]:
     """nginx with what deploy/nginx has; only addresses, ports and folders are others."""
-    folder = tmp_path_factory.mktemp("nginx")
+    folder = nginx_folder
     program = shutil.which("nginx") or need("nginx", "the shipped configuration runs in it")
     port, inner = free_port(), free_port()
     for name in ("nginx.conf", "imgfn-proxy.conf", "imgfn-cache.conf"):
@@ -86,6 +92,14 @@ def test_every_accept_gets_what_the_server_itself_would_give(front: Target, behi
     for _ in range(2):
         for accept in accepts:
             assert front.get(target, Accept=accept).body == behind.get(target, Accept=accept).body, accept
+
+
+def test_the_file_of_a_kept_picture_is_where_the_notes_on_purging_say(front: Target, nginx_folder: Path):
+    target = "/proc/resize/w_11/a.jpg"
+    assert front.get(target).status == 200
+    name = hashlib.md5(f"{target}|*/*|".encode()).hexdigest()
+    (nginx_folder / "cache" / name[-1] / name[-3:-1] / name).unlink()
+    assert front.get(target).headers["X-Cache"] == "MISS"
 
 
 def test_an_error_is_never_kept(front: Target, behind: Target):
