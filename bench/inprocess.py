@@ -4,19 +4,20 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from app.rendering.pool import ENVIRONMENT
 from bench.cells import CELLS, ROTATE, Cell
 from bench.contenders import CONTENDERS
 from bench.photos import Sources
 from bench.quality import score
 
 ROUNDS = 3  # the least of three: what else runs on the machine only ever adds
-CELL_SECONDS = 8.0  # no new source is begun in a cell after so much CPU time
+CELL_SECONDS = 4.0  # no new source is begun in a cell after so much CPU time
 SCORED = 4  # sources of a cell whose results are scored
 
 
@@ -82,7 +83,7 @@ def _measure_cell(pipes: dict[str, Connection], cell: Cell, paths: list[Path], s
 def throughput(cell: Cell, paths: list[Path], processes: int, seconds: float) -> float:
     """Renders a second of our render in so many processes at once, and nothing else."""
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(processes) as pool:
+    with _environ(ENVIRONMENT), spawn.Pool(processes) as pool:
         pool.starmap(_repeat, [(cell, paths, 0.5)] * processes, chunksize=1)  # code and tables are loaded
         return sum(pool.starmap(_repeat, [(cell, paths, seconds)] * processes, chunksize=1))
 
@@ -106,20 +107,31 @@ def _ask(pipe: Connection, cell: Cell, path: Path) -> tuple[float, float, bytes]
 @contextmanager
 def _processes() -> Iterator[dict[str, Connection]]:
     """A fresh interpreter for each contender: none sees another's libraries or warm caches."""
-    # Read by libvips when it starts: one thread each, so that CPU time is one core's.
-    os.environ["VIPS_CONCURRENCY"] = "1"
     spawn = multiprocessing.get_context("spawn")
     pipes, children = {}, []
     for name in CONTENDERS:
         pipes[name], theirs = spawn.Pipe()
         children.append(spawn.Process(target=_serve, args=(name, theirs), daemon=True))
-        children[-1].start()
+        # Read when a process starts. One thread each, so that CPU time is one core's; ours as our renderers run.
+        with _environ(ENVIRONMENT if name == "imgfn" else {"VIPS_CONCURRENCY": "1"}):
+            children[-1].start()
     try:
         yield pipes
     finally:
         for child in children:
             child.terminate()
             child.join()
+
+
+@contextmanager
+def _environ(values: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _serve(name: str, pipe: Connection) -> None:

@@ -22,7 +22,7 @@ from bench.servers import OURS, Running, Server, free_port, installed, running, 
 
 Row = dict[str, Any]
 Figure = dict[str, Any]
-SECONDS = 5.0  # of one cell
+SECONDS = 3.0  # of one cell
 CLIENTS = (2, 16)
 CORES = os.cpu_count() or 1
 NGINX = Path(__file__).parents[1] / "deploy" / "nginx"

@@ -123,14 +123,13 @@ def _saved(frame: Image.Image, name: str, **options: Any) -> bytes:
 def _jpg(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:
     # As in libvips: from 90 on colour is not halved.
     subsampling = 0 if quality >= 90 else 2
-    return _saved(
-        frame, "jpg", quality=quality, optimize=True, progressive=interlace, subsampling=subsampling, **records
-    )
+    # Not optimised: 3 % of the bytes are not worth half a millisecond of nine (docs/performance.md).
+    return _saved(frame, "jpg", quality=quality, progressive=interlace, subsampling=subsampling, **records)
 
 
 def _png(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  one call for all formats
     # Level 3 with filters gives four fifths of the bytes of libvips' default, level 6 without, in the same time.
-    return _by_libvips(frame, records, "png", compression=3, filter="all", interlace=interlace)
+    return _by_libvips(frame, records, "png", compression=3, filter="avg", interlace=interlace)
 
 
 def _png8(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
@@ -143,7 +142,7 @@ def _webp(frame: Image.Image, records: Records, interlace: bool, quality: int) -
 
 
 def _avif(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
-    return _saved(frame, "avif", quality=quality, speed=7, max_threads=1, **records)
+    return _saved(frame, "avif", quality=quality, speed=8, max_threads=1, **records)
 
 
 def _gif(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above

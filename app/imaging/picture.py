@@ -13,7 +13,7 @@ from app.core.picture import Box, Output, Size
 from app.imaging import kernels
 from app.imaging.decode import Header, inspect
 from app.imaging.limits import Limits
-from app.imaging.pixels import Pixels, load
+from app.imaging.pixels import JPEG_MARGIN, JPEG_MARGIN_FOR, Pixels, load
 from app.imaging.view import STRAIGHT, Turn, View
 
 PNG8 = replace(FORMATS["png"], animation=False)
@@ -33,11 +33,11 @@ class Source:
         """Raises what `inspect` raises."""
         return cls(body, inspect(body, limits), limits)
 
-    def load(self, view: View, still: bool, page: int) -> Pixels:
+    def load(self, view: View, still: bool, page: int, margin: float) -> Pixels:
         """Decode what `view` shows of all frames, or of `page` where it is `still`, without its turn."""
         start = time.perf_counter()
         try:
-            return load(self.body, self.header, view, still, page)
+            return load(self.body, self.header, view, still, page, margin)
         finally:
             spent = (time.perf_counter() - start) * 1000
             self.milliseconds["decode"] = self.milliseconds.get("decode", 0.0) + spent
@@ -109,11 +109,16 @@ class Picture:
         """The colour of what a grown canvas shows around the picture: nothing where that can be written, else white."""
         return "00000000" if self.format.alpha else "ffffff"
 
+    @property
+    def jpeg_margin(self) -> float:
+        """How many times larger than wanted a JPEG is decoded at least."""
+        return JPEG_MARGIN_FOR.get(self.format.name, JPEG_MARGIN)
+
     @cached_property
     def pixels(self) -> Pixels:
         """The frames with all pending geometry done, and what belongs to them."""
         if self.drawn is None:
-            made = self.source.load(self.view, self.still, self.output.frame or 0)
+            made = self.source.load(self.view, self.still, self.output.frame or 0, self.jpeg_margin)
             frames: Iterable[Image.Image] = made.frames
         else:
             made = self.drawn

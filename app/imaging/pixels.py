@@ -11,7 +11,9 @@ from app.imaging import kernels
 from app.imaging.decode import Header, guarded, open_libvips, open_pillow
 from app.imaging.view import View, size_of
 
-JPEG_MARGIN = 1.0  # how many times the wanted size a scaled decode must have at least
+# How many times the wanted size a JPEG that is decoded smaller must have at least, by what the result is written as.
+# Nearer to 1 it is fast and blurs (docs/performance.md); beside the cost of an AVIF a full decode is nothing.
+JPEG_MARGIN, JPEG_MARGIN_FOR = 1.5, {"avif": 2.0}
 PILLOW_WEBP_PIXELS = 16_000_000  # its decoder takes half the time of libvips' and holds the picture three times
 WIDE = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 
@@ -26,16 +28,17 @@ class Pixels:
     icc: bytes | None = None  # the profile of the pixels; None: sRGB
 
 
-def load(source: bytes, header: Header, view: View, still: bool, page: int = 0) -> Pixels:
+def load(source: bytes, header: Header, view: View, still: bool, page: int = 0, margin: float = JPEG_MARGIN) -> Pixels:
     """Decode what `view` shows of a file, without its turn; `still` asks for one frame only, that of number `page`.
+    A JPEG is decoded smaller where that leaves `margin` times the wanted size.
 
     Raises BadImage where the file is broken, InvalidArgument where the page is not of the first one's size.
     """
     if header.format.name == "jpg" and header.mode != "CMYK":
-        pixels = guarded(lambda: _load_jpeg(source, header, view))
+        pixels = guarded(lambda: _load_jpeg(source, header, view, margin))
     elif _libvips_is_better(header, still, page):
         try:
-            pixels = guarded(lambda: _load_by_libvips(source, header, view, page))
+            pixels = guarded(lambda: _load_by_libvips(source, header, view, page, margin))
         except BadImage:
             # Planes in tiles, JPEG in its first TIFF form: libvips has not got them. 12 bits Pillow shows too dark.
             if header.format.name != "tiff" or header.mode not in ("L", "RGB", "RGBA"):
@@ -55,9 +58,9 @@ def _libvips_is_better(header: Header, still: bool, page: int) -> bool:
     return header.by_libvips or header.format.name in ("png", "tiff") or header.mode == "CMYK"
 
 
-def _load_jpeg(source: bytes, header: Header, view: View) -> Pixels:
+def _load_jpeg(source: bytes, header: Header, view: View, margin: float) -> Pixels:
     image = open_pillow(source, header.format)
-    shrink = jpeg_shrink(view)
+    shrink = jpeg_shrink(view, margin)
     if shrink > 1:
         image.draft(None, (header.width // shrink, header.height // shrink))
     image.load()
@@ -65,19 +68,19 @@ def _load_jpeg(source: bytes, header: Header, view: View) -> Pixels:
     return Pixels((kernels.reshaped(_eight_bits(image), view, (shrink, shrink)),), icc=icc)
 
 
-def jpeg_shrink(view: View) -> int:
+def jpeg_shrink(view: View, margin: float) -> int:
     """The factor (1, 2, 4 or 8) by which a JPEG may be decoded smaller for `view` without loss."""
     have, want = size_of(view.before), view.target
-    spare = min(have[0] / want[0], have[1] / want[1]) / JPEG_MARGIN
+    spare = min(have[0] / want[0], have[1] / want[1]) / margin
     return next((factor for factor in (8, 4, 2) if factor <= spare), 1)
 
 
-def _load_by_libvips(source: bytes, header: Header, view: View, page: int) -> Pixels:
+def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margin: float) -> Pixels:
     options: dict[str, Any] = {"page": page} if page else {}
     if header.format.name == "svg" and view.scaled:
         options["scale"] = max(want / have for have, want in zip(size_of(view.before), view.target, strict=True))
     if header.format.name == "jpg":
-        options["shrink"] = jpeg_shrink(view)
+        options["shrink"] = jpeg_shrink(view, margin)
     image = open_libvips(source, header.format, **options)
     if page and (image.width, image.height) != header.size:
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
