@@ -69,7 +69,9 @@ def explain(name: str, faults: Faults) -> Iterator[None]:
         kind = faults.get(error.errno or 0)
         if kind is None:
             raise
-        raise kind(f"{name!r}: {error.strerror}") from error
+        # No word of files to callers who asked for an object.
+        reason = "there is no such object" if kind is NoSuchKey else error.strerror
+        raise kind(f"{name!r}: {reason}") from error
 
 
 def etag_of(state: os.stat_result) -> str:

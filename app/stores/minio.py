@@ -231,7 +231,7 @@ def _fault_of(error: Exception, name: str) -> Fault:
         kind = FAULTS.get(error.code, StoreUnavailable)
         if error.code == "BadRequest" and any(len(segment.encode()) > 255 for segment in name.split("/")):
             kind = InvalidArgument  # MinIO keeps files; the answer to a HEAD has no body that says so
-        return kind(f"{name!r}: {error.code}")
+        return kind(f"{name!r}: {'there is no such object' if kind is NoSuchKey else error.code}")
     # MaxRetryError has the last try's error as its reason, ProtocolError the socket's among its arguments.
     reason = getattr(error, "reason", None) or error
     if any(isinstance(part, LATE) and not isinstance(part, NewConnectionError) for part in (reason, *reason.args)):

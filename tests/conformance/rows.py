@@ -303,7 +303,14 @@ REPORTS = [
         "0xRRGGBB",
         lambda: answer("average-hue", encoded(Image.new("RGB", (9, 9), "#12ab9f"))).body == b"0x12AB9F",
     ),
-    Row("info", "", "is the only action", lambda: refused("info/rotate,90")),
+    Row("info", "", "nothing comes after it", lambda: refused("info/rotate,90")),
+    Row(
+        "info",
+        "",
+        "is the only action",
+        lambda: answer("rotate,90/info").body == answer("info").body,
+        "steps may stand before it; it tells of the source all the same",
+    ),
 ]
 
 ROWS = [*RESIZE, *CROP, *SHAPES, *COLOURS, *OUTPUT, *REPORTS, *marks.ROWS]
