@@ -5,7 +5,8 @@ from typing import Any
 
 from app.core.faults import Fault
 from app.core.formats import FORMATS
-from app.core.spec import REGISTRY, Mark, Operation, Param
+from app.core.kinds import Mark
+from app.core.spec import REGISTRY, Operation, Param
 
 PICTURES = [fmt.content_type for fmt in FORMATS.values() if fmt.written]
 KEY = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.core.faults import InvalidArgument, MissingArgument
 from app.core.key import Key
-from app.core.spec import decode_base64
+from app.core.kinds import decode_base64
 
 ACTION = "sys/saveas"
 

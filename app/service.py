@@ -19,8 +19,8 @@ from app.core.faults import (
     StoreUnavailable,
 )
 from app.core.key import Key
+from app.core.kinds import Mark
 from app.core.plan import Plan
-from app.core.spec import Mark
 from app.core.store import Stat, Store
 from app.flights import Flights
 from app.imaging.render import Rendered

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.faults import InvalidArgument, MissingArgument, NoSuchStyle
-from app.core.spec import REGISTRY, Mark, Operation, Param
+from app.core.kinds import Mark
+from app.core.spec import REGISTRY, Operation, Param
 
 DEFAULTS, END, STYLE = "_", "-", "style"
 MAX_STEPS = 20

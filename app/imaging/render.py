@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.faults import BadImage, UnsupportedMediaType, WatermarkError
+from app.core.kinds import Mark
 from app.core.picture import Output, Report
 from app.core.plan import Plan, Step, parse_oss
-from app.core.spec import Mark
 from app.imaging.encode import encode
 from app.imaging.limits import Limits
 from app.imaging.picture import Picture, Source

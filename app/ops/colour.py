@@ -5,7 +5,8 @@ from typing import Annotated
 
 from PIL import Image, ImageFilter
 
-from app.core.spec import Int, operation
+from app.core.kinds import Int
+from app.core.spec import operation
 from app.imaging import kernels
 
 LEVELS = range(256)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from PIL import Image, ImageChops, ImageColor
 
+from app.core.kinds import Choice, Colour, Flag, Int, ObjectKey, Text
 from app.core.picture import Size
-from app.core.spec import Choice, Colour, Flag, Int, ObjectKey, Text, operation
+from app.core.spec import operation
 from app.imaging import fonts, kernels
 from app.imaging.picture import Picture
 from app.imaging.profile import converted, suits

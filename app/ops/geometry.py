@@ -7,8 +7,9 @@ from typing import Annotated
 from PIL import Image, ImageChops, ImageColor, ImageOps
 
 from app.core.faults import InvalidArgument
+from app.core.kinds import Choice, Colour, Flag, Float, Int
 from app.core.picture import Box, Output, Size
-from app.core.spec import Choice, Colour, Flag, Float, Int, operation
+from app.core.spec import operation
 from app.imaging import kernels
 from app.imaging.picture import Picture
 from app.imaging.view import FLIP, MIRROR, Turn

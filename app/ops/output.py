@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Annotated
 
+from app.core.kinds import Choice, Flag, Float, Int
 from app.core.picture import Output
-from app.core.spec import Choice, Flag, Float, Int, operation
+from app.core.spec import operation
 
 WRITTEN = ("jpg", "png", "png8", "webp", "avif", "gif", "bmp", "tiff", "heic", "auto")
 

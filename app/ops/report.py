@@ -6,8 +6,9 @@ from typing import Annotated
 
 from PIL import Image, ImageStat
 
+from app.core.kinds import Int
 from app.core.picture import Report
-from app.core.spec import Int, operation
+from app.core.spec import operation
 from app.imaging.exif import tags_of
 from app.imaging.picture import Picture
 from app.ops import placeholder

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import BinaryIO, Protocol
 
+from app.core.kinds import Mark
 from app.core.plan import Plan
-from app.core.spec import Mark
 from app.imaging.decode import Header
 from app.imaging.render import Rendered
 from app.rendering.client import ProcessRenderer

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from app.core.faults import BadImage, Fault, InternalError, RenderTimeout, SlowDown
+from app.core.kinds import Mark
 from app.core.plan import Plan
-from app.core.spec import Mark
 from app.imaging.decode import Header
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered

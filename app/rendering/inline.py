@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from app.core.kinds import Mark
 from app.core.plan import Plan
-from app.core.spec import Mark
 from app.imaging.decode import Header, inspect
 from app.imaging.fonts import look_in
 from app.imaging.limits import Limits

@@ -5,8 +5,8 @@ import io
 from PIL import Image
 
 from app.core.faults import Fault, InvalidArgument, MissingArgument
+from app.core.kinds import encode_base64
 from app.core.plan import parse_oss
-from app.core.spec import encode_base64
 from app.imaging.limits import Limits
 from app.imaging.render import render
 from app.saving import parse_saveas

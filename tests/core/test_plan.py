@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 import app.ops  # noqa: F401  fills the registry
 from app.core.faults import Fault, InvalidArgument, MissingArgument
+from app.core.kinds import Float, Int, Text, decode_base64, encode_base64
 from app.core.plan import MAX_STEPS, Plan, Step, parse_oss, parse_path
-from app.core.spec import REGISTRY, Float, Int, Operation, Text, decode_base64, encode_base64
+from app.core.spec import REGISTRY, Operation
 
 
 def values_of(kind: Any) -> st.SearchStrategy[str]:

@@ -10,7 +10,7 @@ from werkzeug.test import Client
 
 from app import wiring
 from app.core.key import Key
-from app.core.spec import encode_base64
+from app.core.kinds import encode_base64
 from functions import proc
 
 THUMB = "image/resize,w_20"

@@ -6,8 +6,8 @@ from PIL import Image
 
 from app import ops  # noqa: F401  fills the registry
 from app.core.key import Key
+from app.core.kinds import Mark, encode_base64
 from app.core.plan import parse_oss, parse_path
-from app.core.spec import Mark, encode_base64
 from app.imaging.limits import Limits
 from app.imaging.render import render
 

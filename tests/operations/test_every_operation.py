@@ -6,8 +6,9 @@ import pytest
 
 import app.ops  # noqa: F401  fills the registry
 from app.core.faults import Fault, InvalidArgument
+from app.core.kinds import Mark
 from app.core.plan import DEFAULTS, Plan, parse_oss, parse_path, parse_step
-from app.core.spec import REGISTRY, Mark, Operation, Param
+from app.core.spec import REGISTRY, Operation, Param
 from app.imaging import fonts
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered, render

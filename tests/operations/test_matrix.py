@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from app.core.faults import Fault
+from app.core.kinds import ObjectKey
 from app.core.plan import parse_path
-from app.core.spec import REGISTRY, ObjectKey
+from app.core.spec import REGISTRY
 from app.imaging.decode import inspect
 from app.imaging.limits import Limits
 from tests.operations.drawing import made, marked

@@ -11,8 +11,9 @@ import uuid
 from pathlib import Path
 from typing import Annotated
 
+from app.core.kinds import Choice, Int
 from app.core.picture import Output, Report
-from app.core.spec import Choice, Int, operation
+from app.core.spec import operation
 from app.imaging.picture import Picture
 
 POOL = str(uuid.uuid4())  # made in the master, before it forks
