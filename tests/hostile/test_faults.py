@@ -5,6 +5,7 @@ import itertools
 import os
 import resource
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -125,6 +126,25 @@ def check_stops(storm: Storm, folder: Path) -> None:
 
 def test_a_stop_under_load_cuts_no_answer(tmp_path: Path):
     check_stops(stop_in_a_storm(tmp_path, 1), tmp_path)
+
+
+def test_what_waits_at_the_door_when_the_stop_comes_is_answered(tmp_path: Path):
+    with serving(tmp_path) as server, ExitStack() as stack:
+        assert server.ask("/upload/lena.jpg", "PUT", PICTURE).status in (200, 201)
+        workers = children(server.process.pid)
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)  # now connections can only wait in the kernel's queue
+        request = b"GET /proc/lena.jpg HTTP/1.1\r\nHost: x\r\n\r\n"
+        waiting = [stack.enter_context(socket.create_connection((server.host, server.port))) for _ in range(20)]
+        for connection in waiting:
+            connection.sendall(request)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        for connection in waiting:
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert server.process.wait(30) == 0
 
 
 @pytest.mark.hard
