@@ -92,7 +92,8 @@ def build_store(chosen: "Settings", room: str) -> Store:
     if chosen.store == "folder":
         from app.stores.folder import FolderStore
 
-        return FolderStore(chosen.folder / room)
+        # A result that a power cut costs is made again; waiting for the disk costs more than a small render.
+        return FolderStore(chosen.folder / room, durable=room == "sources")
     from app.stores.minio import MinioStore
 
     return MinioStore(

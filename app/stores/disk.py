@@ -4,7 +4,7 @@ import errno
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -92,11 +92,18 @@ def copy(body: BinaryIO, descriptor: int, size: int) -> None:
             chunk = chunk[os.write(descriptor, chunk) :]
 
 
-def sync_folder(path: str | os.PathLike[str]) -> None:
-    """Make the names in a folder survive a power cut."""
+Sync = Callable[[int], None]  # makes a file, or the names in a folder, survive a power cut
+
+
+def no_sync(_descriptor: int) -> None:
+    """The Sync of what can be made again: a power cut may cost it, or leave it empty."""
+
+
+def sync_folder(path: str | os.PathLike[str], sync: Sync) -> None:
+    """`sync` for a folder that is not open."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -15,7 +15,7 @@ from app.core.faults import InvalidArgument, NoSuchKey, RangeNotSatisfiable, Sto
 from app.core.formats import sniff
 from app.core.key import Key
 from app.core.store import Opened, Stat
-from app.stores.disk import ALWAYS, READING, WRITING, Slice, copy, etag_of, explain
+from app.stores.disk import ALWAYS, READING, WRITING, Slice, Sync, copy, etag_of, explain, no_sync
 from app.stores.versions import Versions
 
 HEAD_BYTES = 1024  # what `sniff` needs to know an SVG
@@ -31,13 +31,18 @@ class FolderStore:
 
     A file that a person put there is an object too; its type is sniffed. A segment of a key has at most 255 bytes, and
     of the keys `a` and `a/b` there can be one: put raises InvalidArgument and ObjectAlreadyExists.
+
+    With `durable=False` a put does not wait for the disk. A killed process still leaves the old bytes or the new; a
+    power cut may cost an object, and one that is found empty counts as gone.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
         self._root = root.resolve()
+        self._sync: Sync = os.fsync if durable else no_sync
+        self._empty_is_gone = not durable
         with explain(root.name, WRITING):
             self._root.mkdir(parents=True, exist_ok=True)
-            self._versions = Versions(self._root)
+            self._versions = Versions(self._root, self._sync)
             self._versions.reclaim()
 
     def stat(self, key: Key) -> Stat:
@@ -72,7 +77,7 @@ class FolderStore:
             # The kernel's own stamp is as coarse as its tick: a new file in a reused inode could look like the old one.
             now = time.time_ns()
             os.utime(descriptor, ns=(now, now))
-            os.fsync(descriptor)
+            self._sync(descriptor)
             state = os.fstat(descriptor)
             self._versions.describe(etag_of(state), content_type, meta or {})
             self._publish(path, key, overwrite)
@@ -85,7 +90,7 @@ class FolderStore:
             try:
                 with self._versions.second_name(name, parent):
                     os.unlink(name, dir_fd=parent)
-                os.fsync(parent)
+                self._sync(parent)
             finally:
                 os.close(parent)
             # An empty folder would keep its name from being a key.
@@ -117,6 +122,8 @@ class FolderStore:
                 state = os.fstat(descriptor)
                 if not stat.S_ISREG(state.st_mode):
                     raise NoSuchKey(f"{key!r} is a folder, not an object")
+                if self._empty_is_gone and not state.st_size:
+                    raise NoSuchKey(f"{key!r} was lost in a power cut")
                 etag = etag_of(state)
                 known = self._versions.description(etag)
                 # Without one it is a person's own file, or a version that was replaced just now: look again.
@@ -148,7 +155,7 @@ class FolderStore:
                 if make:
                     with suppress(FileExistsError):
                         os.mkdir(name, dir_fd=parent)
-                        os.fsync(parent)
+                        self._sync(parent)
                 folder = os.open(name, READ_FOLDER, dir_fd=parent)
             finally:
                 os.close(parent)
@@ -184,7 +191,7 @@ class FolderStore:
                             os.rename(path, name, dst_dir_fd=parent)
                     else:
                         os.link(path, name, dst_dir_fd=parent)
-                    os.fsync(parent)
+                    self._sync(parent)
                     return
                 finally:
                     os.close(parent)

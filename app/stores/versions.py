@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.stores.disk import etag_of, sync_folder
+from app.stores.disk import Sync, etag_of, sync_folder
 
 CREATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
@@ -20,7 +20,8 @@ class Versions:
     version. `root`.tmp holds unfinished files, and second names of versions that are losing theirs.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, sync: Sync) -> None:
+        self._sync = sync
         self._sidecars = root.with_name(root.name + ".meta")
         self._temporary = root.with_name(root.name + ".tmp")
         self._sidecars.mkdir(parents=True, exist_ok=True)
@@ -32,8 +33,8 @@ class Versions:
         with os.fdopen(descriptor, "wb") as file:
             file.write(json.dumps([content_type, dict(meta)]).encode())
             file.flush()
-            os.fsync(descriptor)
-        sync_folder(self._sidecars)
+            self._sync(descriptor)
+        sync_folder(self._sidecars, self._sync)
 
     def description(self, etag: str) -> tuple[str, dict[str, str]] | None:
         """Content type and metadata; None where no `describe` made a sidecar."""
@@ -41,7 +42,7 @@ class Versions:
             with open(f"{self._sidecars}/{etag}", "rb", buffering=0) as file:  # noqa: PTH123  # on the hot path
                 content_type, meta = json.loads(file.readall())
                 return content_type, meta
-        except FileNotFoundError:
+        except (FileNotFoundError, json.JSONDecodeError):  # or a power cut has left it empty
             return None
 
     @contextmanager

@@ -248,3 +248,36 @@ def test_no_descriptor_is_left_open(store, root):
                 store.stat(Key(name))
     targets = [os.path.realpath(f"/proc/self/fd/{number}") for number in open_descriptors()]
     assert not [target for target in targets if target.startswith(str(root))]
+
+
+def test_what_a_power_cut_left_empty_counts_as_gone_where_nothing_waits_for_the_disk(root):
+    store = FolderStore(root, durable=False)
+    put(store, "a/kept", PNG)
+    put(store, "a/lost", PNG)
+    (root / "a" / "lost").write_bytes(b"")
+    assert get(store, "a/kept") == PNG
+    with pytest.raises(NoSuchKey):
+        store.stat(Key("a/lost"))
+    with pytest.raises(NoSuchKey):
+        get(store, "a/lost")
+    put(store, "a/lost", PNG)
+    assert get(store, "a/lost") == PNG
+
+
+def test_an_empty_sidecar_is_as_good_as_none(root):
+    store = FolderStore(root)
+    store.put(Key("a.png"), io.BytesIO(PNG), len(PNG), "text/plain")
+    for sidecar in root.with_name(root.name + ".meta").iterdir():
+        sidecar.write_bytes(b"")
+    assert store.stat(Key("a.png")).content_type == "image/png"
+    assert get(store, "a.png") == PNG
+
+
+def test_a_durable_put_waits_for_the_disk_and_another_one_does_not(root, monkeypatch):
+    waited = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: waited.append(descriptor) or real(descriptor))
+    put(FolderStore(root, durable=False), "a", PNG)
+    assert waited == []
+    put(FolderStore(root), "b", PNG)
+    assert len(waited) >= 4  # the file, its sidecar, and the names of both
