@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 PAUSE_SECONDS = 0.01
+QUEUE = 2048  # connections that the kernel lets wait (gunicorn's backlog)
 
 
 def watch(worker: Any) -> None:
     """Change how `worker`, a gthread worker that has not begun, takes connections."""
-    worker.accept = patiently(worker.accept)
+    worker.accept = patiently(worker)
 
     def stop(*_signal: object) -> None:
         # In the worker's own loop: a signal can come while it holds a lock that an accepted connection needs.
@@ -21,10 +22,13 @@ def watch(worker: Any) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-def patiently(accept: Callable[[Any], None]) -> Callable[[Any], None]:
-    """`accept` that leaves a connection in the kernel's queue while no descriptor is free; gunicorn's would die."""
+def patiently(worker: Any) -> Callable[[Any], None]:
+    """`worker.accept` that leaves a connection in the kernel's queue while no descriptor is free; gunicorn's raises."""
+    accept = worker.accept
 
     def take(listener: Any) -> None:
+        if listener not in worker.sockets:
+            return  # closed since the event was seen
         try:
             accept(listener)
         except OSError as error:
@@ -44,7 +48,9 @@ def close(worker: Any) -> None:
         return
     worker.set_accept_enabled(False)
     for listener in worker.sockets:
-        while select.select([listener], [], [], 0)[0]:
+        for _ in range(QUEUE):
+            if not select.select([listener], [], [], 0)[0]:
+                break
             worker.accept(listener)
         listener.close()
     worker.sockets = []
