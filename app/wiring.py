@@ -64,7 +64,7 @@ def open_service(context: Any) -> Service:
 def build_service(chosen: "Settings") -> Service:
     """A Service as `chosen` says."""
     return Service(
-        sources=build_sources(chosen),
+        sources=Remembered(build_store(chosen, "sources"), chosen.stat_ttl_seconds),
         results=build_store(chosen, "results"),
         renderer=build_renderer(chosen),
         flights=Flights(
@@ -81,15 +81,10 @@ def build_service(chosen: "Settings") -> Service:
     )
 
 
-def build_sources(chosen: "Settings") -> Store:
-    """The store of the sources, with a memory for their stats where the settings allow one."""
-    store = build_store(chosen, "sources")
-    return Remembered(store, chosen.stat_ttl_seconds) if chosen.stat_ttl_seconds else store
-
-
 def build_store(chosen: "Settings", room: str) -> Store:
     """The store of the `sources` or of the `results`."""
-    if chosen.store == "folder":
+    kind = chosen.store if room == "sources" or chosen.result_store == "same" else chosen.result_store
+    if kind == "folder":
         from app.stores.folder import FolderStore
 
         # A result that a power cut costs is made again; waiting for the disk costs more than a small render.

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     stat_ttl_seconds: float = Field(
         0.0, ge=0, description="how long the stat of a source is believed; 0: ask each time"
     )
+    result_store: Literal["same", "folder"] = Field(
+        "same", description="where results are kept: same as the sources, or folder (they outlive an S3 that is away)"
+    )
     keep_results: bool = Field(True, description="keep results in the result store")
 
     # Limits (defaults as in docs/security.md)

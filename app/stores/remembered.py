@@ -1,12 +1,14 @@
-"""A store whose stats are believed for a while: saves a round trip for each request to a store that is far away."""
+"""A store whose stats are remembered: saves round trips to one that is far away, and bridges the time it is away."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 
+from app.core.faults import NoSuchKey, StoreTimeout, StoreUnavailable
 from app.core.key import Key
 from app.core.store import Opened, Stat, Store
 
@@ -14,31 +16,40 @@ MAX_STATS = 10_000
 
 
 class Remembered:
-    """`store`, with every Stat kept for `seconds`.
+    """`store`, with every Stat believed for `seconds`; 0 asks each time.
 
-    A change made by another process is seen only after that time; one made through this object at once. Missing keys
-    are not remembered: what was just uploaded elsewhere is there.
+    A change made by another process is seen only after that time; one made through this object at once. While the store
+    is out of reach the last known Stat stands in, however old (stale-if-error, RFC 5861): results that are kept
+    elsewhere go on being served. Missing keys are not remembered.
     """
 
     def __init__(self, store: Store, seconds: float) -> None:
         self._store = store
-        self._stats: TTLCache[Key, Stat] = TTLCache(MAX_STATS, seconds)
+        self._seconds = seconds
+        self._stats: LRUCache[Key, tuple[float, Stat]] = LRUCache(MAX_STATS)
         self._mutex = threading.Lock()
 
     def stat(self, key: Key) -> Stat:
         with self._mutex:
-            known = self._stats.get(key)
-        if known is None:
-            known = self._store.stat(key)
-            with self._mutex:
-                self._stats[key] = known
-        return known
+            seen, known = self._stats.get(key, (0.0, None))
+        if known is not None and time.monotonic() - seen < self._seconds:
+            return known
+        try:
+            fresh = self._store.stat(key)
+        except NoSuchKey:
+            self._forget(key)
+            raise
+        except (StoreUnavailable, StoreTimeout):
+            if known is None:
+                raise
+            return known
+        self._remember(fresh)
+        return fresh
 
     @contextmanager
     def open(self, key: Key, start: int = 0, length: int | None = None) -> Iterator[Opened]:
         with self._store.open(key, start, length) as opened:
-            with self._mutex:
-                self._stats[key] = opened.stat
+            self._remember(opened.stat)
             yield opened
 
     def put(
@@ -67,6 +78,10 @@ class Remembered:
 
     def check(self) -> None:
         self._store.check()
+
+    def _remember(self, stat: Stat) -> None:
+        with self._mutex:
+            self._stats[stat.key] = (time.monotonic(), stat)
 
     def _forget(self, key: Key) -> None:
         with self._mutex:

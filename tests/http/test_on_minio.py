@@ -1,6 +1,7 @@
 """The tutorial's calls on a real MinIO whose buckets do not exist yet."""
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -10,7 +11,7 @@ from PIL import Image
 from werkzeug.test import Client
 
 from app import wiring
-from tests.servers import Minio
+from tests.servers import Minio, running_minio
 
 pytestmark = pytest.mark.real
 
@@ -56,3 +57,32 @@ def test_without_a_bucket_for_results_answers_are_still_made(
     answer = web_proc.get("/proc/resize/w_20/lena.png")
     wiring.service().flights.settle()
     assert (answer.status_code, answer.headers["X-Imgfn-Result"]) == (200, "made")
+
+
+@pytest.mark.usefixtures("on_minio")
+def test_while_the_store_is_away_results_kept_at_home_are_still_served(
+    web_upload: Client, web_proc: Client, photo: bytes, configure: Callable[..., None], tmp_path: Path
+) -> None:
+    with running_minio(tmp_path / "own") as server:
+        configure(
+            result_store="folder",
+            store_deadline_seconds=1,
+            s3_endpoint=server.endpoint,
+            s3_access_key=server.access_key,
+            s3_secret_key=server.secret_key,
+        )
+        web_upload.put("/upload/lena.png", data=photo)
+        made = web_proc.get("/proc/resize/w_20/lena.png")
+        wiring.service().flights.settle()
+        server.stop()
+        kept = web_proc.get("/proc/resize/w_20/lena.png")
+        assert (kept.status_code, kept.headers["X-Imgfn-Result"], kept.data) == (200, "kept", made.data)
+        assert web_proc.get("/proc/resize/w_21/lena.png").status_code in (502, 504)
+        assert web_proc.get("/proc/resize/w_20/other.png").status_code in (502, 504)
+        assert web_upload.put("/upload/new.png", data=photo).status_code in (502, 504)
+        server.start()
+        healed = time.monotonic() + 5
+        while web_proc.get("/proc/resize/w_21/lena.png").status_code != 200:
+            assert time.monotonic() < healed
+            time.sleep(0.2)
+        assert web_upload.put("/upload/new.png", data=photo).status_code == 201

@@ -1,6 +1,7 @@
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -212,3 +213,14 @@ def test_results_of_the_longest_keys_are_kept_and_go_with_their_source(
     assert first.status_code == 200
     assert web_upload.delete(f"/upload/{key}", headers={"Authorization": "Bearer secret"}).status_code == 204
     assert list(wiring.service().results.list()) == []
+
+
+def test_a_stat_is_believed_as_long_as_the_settings_say(
+    client: Client, configure: Callable[..., None], tmp_path: Path
+) -> None:
+    configure(stat_ttl_seconds=60)
+    before = client.get("/proc/resize/w_20/a/lena.png").headers["ETag"]
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "data" / "sources" / "a" / "lena.png")  # behind the server's back
+    assert client.head("/proc/resize/w_20/a/lena.png").headers["ETag"] == before
+    configure(stat_ttl_seconds=0)
+    assert client.head("/proc/resize/w_20/a/lena.png").headers["ETag"] != before
