@@ -14,7 +14,7 @@ from bench import coldstart, goals, inprocess, peers, report, serving
 from bench.photos import Sources
 
 OUT = Path(__file__).parent / "out"
-PARTS = ("inprocess", "http", "distinct", "hot", "memory", "overload", "uploads", "cold")
+PARTS = ("cold", "hot", "uploads", "memory", "overload", "http", "inprocess", "distinct")
 
 
 def main() -> None:
@@ -28,20 +28,23 @@ def main() -> None:
     sources = Sources(asked.images)
     run: dict[str, Any] = {"machine": machine(), "sources": len(sources.photographs)}
     run["peers"] = {} if asked.no_peers else peers.install()
-    if "inprocess" in parts:
-        run["inprocess"] = inprocess.measure(sources, asked.cells)
     figures = {
-        "http": lambda: serving.against_inprocess(sources),
+        "cold": lambda: coldstart.imports() + coldstart.handler(sources),
         "hot": lambda: serving.hot_path(sources),
+        "uploads": lambda: serving.uploads(sources),
         "memory": lambda: serving.memory(sources),
         "overload": lambda: serving.overload(sources),
-        "uploads": lambda: serving.uploads(sources),
-        "cold": lambda: coldstart.imports() + coldstart.handler(sources),
+        "http": lambda: serving.against_inprocess(sources),
     }
-    run["figures"] = [figure for part in parts if part in figures for figure in figures[part]()]
-    if "distinct" in parts:
-        run["http"] = {"Fit 512 over HTTP, distinct URLs": serving.distinct(sources, not asked.no_peers)}
-    report.write(OUT, run, goals.judge(run))
+    for part in parts:
+        print(f"--- {part}", flush=True)
+        if part == "inprocess":
+            run["inprocess"] = inprocess.measure(sources, asked.cells)
+        elif part == "distinct":
+            run["http"] = {"Fit 512 over HTTP, distinct URLs": serving.distinct(sources, not asked.no_peers)}
+        else:
+            run["figures"] = [*run.get("figures", []), *figures[part]()]
+        report.write(OUT, run, goals.judge(run))  # after each part: the next one may fail
     print((OUT / "bench.md").read_text())
 
 

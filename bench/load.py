@@ -1,21 +1,15 @@
-"""Clients: closed loops by wrk, which costs the machine next to nothing; an open loop at a fixed rate by threads."""
+"""Clients, all by wrk, which costs the machine next to nothing: closed loops, a given rate, and one hot URL."""
 
 import itertools
 import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-import urllib3
 
 MOST_PER_SECOND = 600  # distinct URLs that no server here renders faster than
 
@@ -58,11 +52,11 @@ class Load:
         return row | ({"failed": self.bad} if self.bad else {})
 
 
-def closed(base: str, paths: Iterator[str], clients: int, seconds: float) -> Load:
-    """`clients` at once, each asking for the next path when it has its answer. Needs wrk."""
+def closed(base: str, paths: Iterator[str], clients: int, seconds: float, pause_ms: float = 0) -> Load:
+    """`clients` at once, each asking for the next path when it has its answer, after a pause. Needs wrk."""
     with tempfile.TemporaryDirectory(prefix="imgfn-bench-") as scratch:
         script, list_ = Path(scratch) / "next.lua", Path(scratch) / "paths"
-        script.write_text(NEXT_PATH)
+        script.write_text(NEXT_PATH + (f"function delay() return {pause_ms:.0f} end\n" if pause_ms else ""))
         list_.write_text("\n".join(itertools.islice(paths, int(MOST_PER_SECOND * (seconds + 1)))))
         argv = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--timeout", "60s", "-s", script, base]
         said = subprocess.run(argv, capture_output=True, text=True, check=True, env=os.environ | {"PATHS": str(list_)})
@@ -70,36 +64,9 @@ def closed(base: str, paths: Iterator[str], clients: int, seconds: float) -> Loa
     return Load(told["seconds"], told["good"], told["p50"], told["p99"], told["bad"])
 
 
-def offered(base: str, paths: Iterator[str], rate: float, seconds: float, clients: int = 128) -> Load:
-    """`rate` requests a second whether the answers come or not, as far as `clients` connections reach."""
-    pool = urllib3.PoolManager(maxsize=clients, retries=False, timeout=60)
-    turns = iter([(turn / rate, next(paths)) for turn in range(int(rate * seconds))])
-    lock = threading.Lock()
-    good_ms: list[float] = []
-    start = time.perf_counter()
-
-    def client() -> int:
-        bad = 0
-        while True:
-            with lock:
-                due, path = next(turns, (0.0, ""))
-            if not path:
-                return bad
-            time.sleep(max(0.0, due - (time.perf_counter() - start)))
-            asked = time.perf_counter()
-            try:
-                status = pool.request("GET", base + path).status
-            except urllib3.exceptions.HTTPError:
-                status = 0
-            if status == 200:
-                good_ms.append((time.perf_counter() - asked) * 1000)
-            else:
-                bad += 1
-
-    with ThreadPoolExecutor(clients) as threads:
-        bad = sum(done.result() for done in [threads.submit(client) for _ in range(clients)])
-    cuts = statistics.quantiles(good_ms, n=100)
-    return Load(time.perf_counter() - start, len(good_ms), cuts[49], cuts[98], bad)
+def offered(base: str, paths: Iterator[str], rate: float, seconds: float, clients: int = 64) -> Load:
+    """About `rate` requests a second, the refused ones included."""
+    return closed(base, paths, clients, seconds, pause_ms=1000 * clients / rate)
 
 
 def hot(url: str, clients: int, seconds: int, header: str = "") -> float | None:
