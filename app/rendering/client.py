@@ -168,6 +168,6 @@ class ProcessRenderer:
         observe_mishap(event, sha256=digest, seconds=round(seconds, 3))
 
     def _mourn(self) -> Fault:
-        """The fault of a pool that dies again and again, which is never the caller's."""
+        """The fault of a pool that dies again and again: never the caller's, and another try may find it alive."""
         log.error("renderers_do_not_start", pool_log=self._pool.last_words())
-        return InternalError()
+        return SlowDown("the renderers are not running", headers=RETRY_AFTER)

@@ -12,8 +12,9 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from structlog.testing import capture_logs
 
-from app.core.faults import InternalError, SlowDown
+from app.core.faults import SlowDown
 from app.core.plan import parse_path
 from tests.rendering.conftest import ask, children, clock, hold, masters, wait_until
 
@@ -163,10 +164,12 @@ def test_a_folder_that_others_may_enter_is_refused(pool, runtime_dir):
     folder.chmod(0o700)
 
 
-def test_a_pool_that_cannot_start_is_our_fault_and_the_log_says_why(pool, source, plugin):
+def test_where_no_pool_can_start_callers_may_try_again_and_the_log_says_why(pool, source, plugin):
     renderer = pool(memory_bytes=1 << 20)
-    with pytest.raises(InternalError):
+    with capture_logs() as logs, pytest.raises(SlowDown) as caught:
         ask(renderer, source, clock(0))
+    assert caught.value.headers["Retry-After"]
+    assert any(line["event"] == "renderers_do_not_start" for line in logs)
 
 
 def test_a_source_on_disk_gives_what_one_in_memory_gives(pool, source, tmp_path):
