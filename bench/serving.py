@@ -136,7 +136,7 @@ def memory(sources: Sources) -> list[Figure]:
         with running(
             OURS, [source], IMGFN_MAX_SOURCE_BYTES=str(200 << 20), IMGFN_MAX_UPLOAD_BYTES=str(200 << 20)
         ) as up:
-            if source is sources.medium():
+            if target == "jpg":
                 idle = max(rss_mb(worker.pid) for worker in web_workers(up.family))
                 figures.append(most("resident memory of an idle worker, MB", "", idle, 90))
             asked = paths(OURS, [source.name], target)

@@ -22,7 +22,8 @@ from app.rendering.wire import CONTINUE, Job, head, load_fault, load_header, loa
 from app.telemetry import observe_mishap
 
 GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
-IDLE_SECONDS = 0.05  # within which an idle process has taken a connection off the queue
+IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
+POLL_SECONDS = 0.02  # each look costs CPU that the renders in front of us need
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
 TRIES = 3  # of pools that go away under us
@@ -137,7 +138,7 @@ class ProcessRenderer:
             except BlockingIOError as error:
                 if time.monotonic() > latest:
                     raise SlowDown("too many renders are waiting", headers=RETRY_AFTER) from error
-                time.sleep(IDLE_SECONDS / 10)
+                time.sleep(POLL_SECONDS)
 
     def _exchange(
         self, connection: socket.socket, job: bytes, source: Source, marks: list[bytes]
