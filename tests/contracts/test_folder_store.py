@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -281,3 +282,18 @@ def test_a_durable_put_waits_for_the_disk_and_another_one_does_not(root, monkeyp
     assert waited == []
     put(FolderStore(root), "b", PNG)
     assert len(waited) >= 4  # the file, its sidecar, and the names of both
+
+
+def test_puts_and_deletes_side_by_side_disturb_nobody(store):
+    """Of the folder only: MinIO, too, removes emptied folders, and now and then refuses a put meanwhile."""
+
+    def act(number: int) -> None:
+        name = f"a/b/{number}"
+        for _ in range(25):
+            put(store, name, PNG)
+            store.delete(Key(name))
+        put(store, name, b"%d" % number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(act, range(4)))
+    assert [str(stat.key) for stat in store.list()] == [f"a/b/{number}" for number in range(4)]

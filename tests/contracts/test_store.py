@@ -225,19 +225,6 @@ def test_delete_forgets_and_may_be_repeated(store):
     assert get(store, "a") == PNG
 
 
-def test_puts_and_deletes_side_by_side_disturb_nobody(store):
-    def act(number: int) -> Stat:
-        name = f"a/b/{number}"
-        for _ in range(25):
-            put(store, name, b"x")
-            store.delete(Key(name))
-        return put(store, name, b"%d" % number)
-
-    answers = race(4, act)
-    assert [type(answer) for answer in answers] == [Stat] * 4
-    assert names(store) == [f"a/b/{number}" for number in range(4)]
-
-
 def test_keys_are_listed_in_the_order_of_their_bytes(store):
     keys = [
         "B",

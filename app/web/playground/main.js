@@ -38,6 +38,7 @@ function choose(file, byContent = false) {
   state.chosen = { file, byContent };
   if (state.localUrl) URL.revokeObjectURL(state.localUrl);
   state.localUrl = URL.createObjectURL(file);
+  state.key = "";
   enterWork();
   showBefore(state.localUrl);
   byId("after").removeAttribute("src");
@@ -109,12 +110,18 @@ function use(key) {
 
 function workOn(key) {
   state.key = key;
-  if (!byId("before").hasAttribute("src")) showBefore(plan.address(config.base, state.operations, plan.parse(state.operations, "format/jpg"), key));
+  showAsJpeg();
   show(byId("panel"));
   setView(byId("frames").dataset.view === "both" ? "both" : "after"); // who compares goes on comparing
   redrawGallery();
   redrawSteps();
   refresh();
+}
+
+// What the browser cannot show the server shows as JPEG: once it has the picture and we know that it is needed.
+function showAsJpeg() {
+  if (!state.key || byId("before").hasAttribute("src")) return;
+  showBefore(plan.address(config.base, state.operations, plan.parse(state.operations, "format/jpg"), state.key));
 }
 
 // --- the plan
@@ -205,7 +212,7 @@ async function useSample() {
 
 async function start() {
   translatePage();
-  drawViews();
+  drawViews(showAsJpeg);
   const chooseFile = () => byId("file").click();
   byId("choose").addEventListener("click", chooseFile);
   byId("choose-another").addEventListener("click", chooseFile);
