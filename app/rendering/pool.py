@@ -5,15 +5,14 @@ import hashlib
 import json
 import os
 import socket
-import stat
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from app.core.runtime import private_folder
 from app.rendering.sandbox import ROOT, confine, python_path, readable
 
 PASSED_ON = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
@@ -49,7 +48,7 @@ class Pool:
 
     def __init__(self, shape: Shape, runtime_dir: Path | None) -> None:
         self._shape = shape
-        self._folder = _private(runtime_dir, shape)
+        self._folder = private_folder(runtime_dir, _name(shape))
         self._lease: int | None = None
         self.quarantine_dir = self._folder / "quarantine"
         self.quarantine_dir.mkdir(mode=0o700, exist_ok=True)
@@ -159,17 +158,13 @@ class Pool:
         threading.Thread(target=process.wait, daemon=True).start()
 
 
-def _private(runtime_dir: Path | None, shape: Shape) -> Path:
-    """The folder of this shape's pool, ours alone. RuntimeError where somebody else could have made it."""
-    # Workers of a newer installation must not use the pool of an older one, which lives while an old worker does.
+def _name(shape: Shape) -> str:
+    """Names the pool of this shape and of this state of the code.
+
+    Workers of a newer installation must not use the pool of an older one, which lives while an old worker does.
+    """
     newest = max(
         path.stat().st_mtime_ns for path in [*(ROOT / "app").rglob("*.py"), Path(sysconfig.get_path("purelib"))]
     )
     installation = f"{shape} {ROOT} {sys.executable} {newest}"
-    name = hashlib.sha256(installation.encode()).hexdigest()[:12]
-    folder = (runtime_dir or Path(tempfile.gettempdir())) / f"imgfn-{os.geteuid()}-{name}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    told = folder.lstat()
-    if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.geteuid() or told.st_mode & 0o077:
-        raise RuntimeError(f"{folder} must be a folder of this user that nobody else can enter")
-    return folder
+    return hashlib.sha256(installation.encode()).hexdigest()[:12]
