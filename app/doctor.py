@@ -15,7 +15,7 @@ from app import wiring
 from app.core.faults import Fault
 from app.core.settings import PREFIX, Settings
 from app.core.variables import is_secret
-from app.imaging import fonts
+from app.imaging import fonts, native
 from app.rendering.sandbox import sandbox_in_force
 
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
@@ -68,6 +68,8 @@ def _examine_stores(settings: Settings) -> Iterator[Finding]:
 
 
 def _examine_rendering(settings: Settings) -> Iterator[Finding]:
+    compiled = "compiled" if native.available() else "NOT compiled; PNG and rotate are faster where cc was at hand"
+    yield Finding("fine", f"loops in C: {compiled}")
     if settings.render == "inline":
         yield Finding("unsafe", "renders run in the web workers (IMGFN_RENDER=inline): a hostile picture can stop one")
         return

@@ -86,10 +86,11 @@ def oriented(orientation: int, image: Image.Image | None = None) -> bytes:
     return encoded(upright.transpose(stored) if stored is not None else upright, "JPEG", quality=95, exif=exif)
 
 
-def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG header of these dimensions, these chunks, and no pixel worth the name."""
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [(b"IHDR", head), *chunks, (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+def png(width: int, height: int, *chunks: tuple[bytes, bytes], colours: int = 2) -> bytes:
+    """A PNG header of 8 bits, these dimensions and colour type, then these chunks; no pixel that is not in them."""
+    head = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
+    data = () if any(kind == b"IDAT" for kind, _ in chunks) else ((b"IDAT", zlib.compress(b"")),)
+    parts = [(b"IHDR", head), *chunks, *data, (b"IEND", b"")]
     body = b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
     )

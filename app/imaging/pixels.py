@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image, ImageFile, ImageSequence
 
 from app.core.faults import BadImage, InvalidArgument
-from app.imaging import kernels
+from app.imaging import kernels, png
 from app.imaging.decode import Header, guarded, open_libvips, open_pillow
 from app.imaging.view import View, size_of
 
@@ -86,6 +86,9 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
+    decoded = png.decode(source) if header.format.name == "png" else None
+    if decoded is not None:
+        image = kernels.from_pixels(decoded, image)
     if not view.scaled:
         frame = kernels.to_pillow(image.crop(view.before[0], view.before[1], *size_of(view.before)))
     elif view.shrinks(shrunk):

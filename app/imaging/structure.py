@@ -33,7 +33,7 @@ def _jpeg(source: bytes, limits: Limits) -> int:
 def _png(source: bytes, limits: Limits) -> int:  # noqa: ARG001  all counters are called alike
     """Frames by the acTL chunk of APNG; one where there is none."""
     frames, texts = 1, 0
-    for chunks, (kind, start, length) in enumerate(_png_chunks(source), 1):
+    for chunks, (kind, start, length) in enumerate(png_chunks(source), 1):
         texts += kind in (b"zTXt", b"iTXt", b"iCCP")
         if kind == b"acTL" and length >= 8:
             frames = max(1, int.from_bytes(source[start : start + 4], "big"))
@@ -42,7 +42,8 @@ def _png(source: bytes, limits: Limits) -> int:  # noqa: ARG001  all counters ar
     return frames
 
 
-def _png_chunks(source: bytes) -> Iterator[tuple[bytes, int, int]]:
+def png_chunks(source: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The kind of each chunk, where its data start, and how many bytes it says these are."""
     position = 8
     while position + 8 <= len(source):
         length = int.from_bytes(source[position : position + 4], "big")

@@ -1,0 +1,178 @@
+"""The loops in C: to the bit what Pillow reads, within a few levels what libvips turns."""
+
+import itertools
+import math
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from app.core.faults import BadImage
+from app.imaging import kernels, native
+from app.imaging.png import BANDS, decode
+from tests.imaging.rendering import pixels
+from tests.pictures import difference, encoded, opened, png, scene
+from tests.servers import need
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled() -> None:
+    if not native.available():
+        need("app/imaging/libnative.so", "no compiler was there when imgfn was installed")
+
+
+@pytest.fixture
+def by_libvips(monkeypatch):
+    """Calls a function as if there were no compiled loops."""
+
+    def call(function, *arguments):
+        with monkeypatch.context() as patch:
+            patch.setattr(native, "available", lambda: False)
+            return function(*arguments)
+
+    return call
+
+
+def scanlines(width: int, height: int, colours: int, lines: bytes, *more: tuple[bytes, bytes]) -> bytes:
+    """A PNG of 8 bits around scanlines that are filtered already; its data lie in two chunks."""
+    data = zlib.compress(lines)
+    half = len(data) // 2
+    return png(width, height, *more, (b"IDAT", data[:half]), (b"IDAT", data[half:]), colours=colours)
+
+
+@st.composite
+def random_pngs(draw: st.DrawFn) -> bytes:
+    """Random bytes under random filters."""
+    width, height = draw(st.integers(1, 40)), draw(st.integers(1, 12))
+    colours = draw(st.sampled_from(sorted(BANDS)))
+    random = draw(st.randoms(use_true_random=False))
+    filters = draw(st.lists(st.integers(0, 4), min_size=height, max_size=height))
+    rows = [bytes([number]) + random.randbytes(width * BANDS[colours]) for number in filters]
+    return scanlines(width, height, colours, b"".join(rows))
+
+
+@given(source=random_pngs())
+def test_a_png_has_the_pixels_that_pillow_reads(source):
+    assert bytes(decode(source)) == opened(source).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_png_of_many_strips_is_whole(mode):
+    image = scene((1200, 700), "RGBA").convert(mode)
+    assert bytes(decode(encoded(image))) == image.tobytes()
+
+
+@pytest.mark.parametrize("plan", ["resize/w_100", "crop/x_10,y_5,w_50,h_60", "resize/w_400"])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_png_comes_out_as_by_libvips(plan, mode, by_libvips):
+    source = encoded(scene(mode="RGBA").convert(mode))
+    assert decode(source) is not None
+    assert pixels(plan, source).tobytes() == by_libvips(pixels, plan, source).tobytes()
+
+
+ROW = b"\0" + bytes(30)
+ODD = {
+    "cut short": scanlines(10, 2, 2, ROW),
+    "a filter of its own": scanlines(10, 1, 2, b"\5" + bytes(30)),
+    "no pixels": png(10, 1),
+    "a transparent colour": scanlines(10, 1, 2, ROW, (b"tRNS", bytes(6))),
+    "a palette": encoded(scene((10, 1)).convert("P")),
+    "16 bits": encoded(Image.new("I;16", (10, 1))),
+}
+
+
+@pytest.mark.parametrize("source", ODD.values(), ids=ODD)
+def test_what_is_odd_is_left_to_libvips(source):
+    assert decode(source) is None
+
+
+def test_a_wrong_checksum_is_seen():
+    data = bytearray(zlib.compress(ROW))
+    data[-1] ^= 1
+    assert decode(png(10, 1, (b"IDAT", bytes(data)), colours=2)) is None
+
+
+@pytest.mark.parametrize("what", ["cut short", "no pixels"])
+def test_a_broken_png_is_refused(what):
+    with pytest.raises(BadImage):
+        pixels("resize/w_5", ODD[what])
+
+
+def test_rows_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="fit"):
+        native.unfilter(bytes(31), 3, 30, bytearray(30), 1)
+    with pytest.raises(ValueError, match="fit"):
+        native.unfilter(bytes(31), 3, 30, bytearray(60), 0)
+
+
+def weight(distance: float) -> float:
+    """Catmull-Rom: R. Keys, Cubic convolution interpolation, 1981, with a = -0.5."""
+    t = abs(distance)
+    return (1.5 * t - 2.5) * t * t + 1 if t < 1 else ((-0.5 * t + 2.5) * t - 4) * t + 2 if t < 2 else 0.0
+
+
+def sampled(image: Image.Image, x: float, y: float, fill: tuple[int, ...]) -> list[float]:
+    """The colour on black and the alpha at a point of an RGBA picture that lies in `fill`, in floating point."""
+    total = [0.0] * 4
+    for j in range(math.floor(y) - 1, math.floor(y) + 3):
+        for i in range(math.floor(x) - 1, math.floor(x) + 3):
+            inside = 0 <= i < image.width and 0 <= j < image.height
+            *colour, alpha = image.getpixel((i, j)) if inside else fill
+            share = weight(x - i) * weight(y - j)
+            total = [
+                have + share * value
+                for have, value in zip(total, (*(c * alpha / 255 for c in colour), alpha), strict=True)
+            ]
+    alpha = min(max(total[3], 0.0), 255.0)
+    scale = alpha / max(total[3], 1.0)  # where alpha overshoots, the colours do with it
+    return [min(max(value * scale, 0.0), alpha) for value in total[:3]] + [alpha]
+
+
+@given(
+    width=st.integers(1, 12),
+    height=st.integers(1, 12),
+    degrees=st.floats(0, 360),
+    mode=st.sampled_from(["RGB", "RGBA"]),
+    fill=st.sampled_from([(200, 100, 50, 255), (0, 0, 0, 0), (200, 100, 50, 128)]),
+)
+def test_a_turn_is_bicubic(width, height, degrees, mode, fill):
+    image = scene((width, height), mode)
+    fill = (*fill[:3], 255) if mode == "RGB" else fill
+    turned = kernels.rotated(image, degrees, fill[: len(mode)]).convert("RGBA")
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    for row, column in itertools.product(range(turned.height), range(turned.width)):
+        across, down = column - (turned.width - 1) / 2, row - (turned.height - 1) / 2
+        x, y = cosine * across + sine * down + (width - 1) / 2, cosine * down - sine * across + (height - 1) / 2
+        *colour, alpha = turned.getpixel((column, row))
+        # 256 places between two pixels are told apart: half of one, each way, is at most 1.2 levels at an edge.
+        got = [*(value * alpha / 255 for value in colour), alpha]
+        assert got == pytest.approx(sampled(image.convert("RGBA"), x, y, fill), abs=3.5)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_turn_is_that_of_libvips(mode, by_libvips):
+    turned = kernels.rotated(scene(mode=mode), 10, (0,) * len(mode))
+    theirs = by_libvips(kernels.rotated, scene(mode=mode), 10, (0,) * len(mode))
+    assert difference(turned, theirs) < 0.5
+
+
+def test_a_turn_by_nothing_changes_nothing():
+    for mode in ("RGB", "RGBA"):
+        image = scene(mode=mode)
+        turned = native.affine(
+            image.tobytes("raw", mode.ljust(4, "X")),
+            image.size,
+            (1, 0, 0, 0, 1, 0),
+            bytes(4),
+            mode == "RGBA",
+            image.size,
+        )
+        same = Image.frombytes(mode, image.size, turned, "raw", mode.ljust(4, "X"))
+        assert difference(same, image) == 0
+
+
+def test_pixels_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="4 bytes"):
+        native.affine(bytes(30), (3, 3), (1, 0, 0, 0, 1, 0), bytes(4), False, (3, 3))
