@@ -115,6 +115,12 @@ def scaled(image: "pyvips.Image", view: View, shrunk: Scale) -> "pyvips.Image":
         image = image.premultiply()
     exact = size_of(view.before)
     horizontal, vertical = target_width * shrunk[0] / exact[0], target_height * shrunk[1] / exact[1]
+    # The target's sides are whole numbers. A side whose ends are cut off again need not be distorted to fit.
+    shown = size_of(view.after)
+    if shown[1] == target_height and shown[0] < target_width:
+        horizontal = vertical * shrunk[0] / shrunk[1]
+    elif shown[0] == target_width and shown[1] < target_height:
+        vertical = horizontal * shrunk[1] / shrunk[0]
     if round_half_up(width * horizontal) != target_width:
         horizontal = target_width / width
     if round_half_up(height * vertical) != target_height:
@@ -122,8 +128,8 @@ def scaled(image: "pyvips.Image", view: View, shrunk: Scale) -> "pyvips.Image":
     image = image.resize(horizontal, vscale=vertical, kernel="lanczos3")
     if alpha:
         image = image.unpremultiply().cast("uchar")
-    if view.after != (0, 0, *view.target):
-        image = image.crop(view.after[0], view.after[1], *size_of(view.after))
+    if shown != view.target:
+        image = image.crop(view.after[0], view.after[1], *shown)
     return image
 
 
