@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import app.ops  # noqa: F401  fills the registry
 from app.core.faults import Fault, InvalidArgument, MissingArgument
 from app.core.kinds import Float, Int, Text, decode_base64, encode_base64
-from app.core.plan import MAX_STEPS, Plan, Step, parse_oss, parse_path
+from app.core.plan import MAX_MARKS, MAX_STEPS, Plan, Step, parse_oss, parse_path
 from app.core.spec import REGISTRY, Operation
 
 
@@ -32,7 +32,7 @@ def steps(draw: st.DrawFn, operation: Operation) -> str:
 
 plans = st.lists(
     st.sampled_from([operation for operation in REGISTRY if not operation.reports]).flatmap(steps), max_size=6
-)
+).filter(lambda parts: sum("image_" in part for part in parts) <= MAX_MARKS)
 
 
 @given(plans)
