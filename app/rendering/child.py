@@ -1,12 +1,15 @@
-"""What a render process does: one WSGI application, one job at a time."""
+"""What a render process does: one job at a time, each on a connection of its own."""
 
 import base64
-import json
+import os
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import BinaryIO
+
+from gunicorn.workers.sync import SyncWorker
 
 from app.core.faults import Fault, ImageTooLarge, InternalError
 from app.core.plan import Plan, parse_path
@@ -15,7 +18,15 @@ from app.imaging.decode import inspect
 from app.imaging.limits import Limits
 from app.imaging.render import render
 from app.ops import load_operations
-from app.rendering.wire import MILLISECONDS, NOTES, PARTS, Job, dump_fault, dump_header, receive
+from app.rendering.wire import (
+    BEGUN,
+    Job,
+    dump_fault,
+    dump_header,
+    dump_rendered,
+    receive_job,
+    send_answer,
+)
 
 load_operations()
 # Loaded before the fork, and so shared: libvips, in which nothing is run yet, and what imaging imports late.
@@ -25,15 +36,17 @@ for late in ("PIL.AvifImagePlugin", "PIL.ImageCms", "pillow_heif", "fontTools.tt
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC")
 
-Headers = list[tuple[str, str]]
-Answer = tuple[str, Headers, bytes]
+
+Answer = tuple[Mapping[str, object], bytes]
 
 
-def answer(environ: dict[str, Any], start_response: Callable[[str, Headers], Any]) -> list[bytes]:
-    """The WSGI application: one job, whose parts come over the socket itself once they have been asked for."""
-    status, headers, body = work(environ["gunicorn.socket"], environ["HTTP_" + PARTS.upper().replace("-", "_")])
-    start_response(status, [*headers, ("Content-Length", str(len(body)))])
-    return [body]
+def answer(sock: socket.socket) -> None:
+    """Take one job from `sock`, do it and answer."""
+    sock.sendall(BEGUN)
+    job, file, marks = receive_job(sock)
+    with file:
+        line, body = work(job, file, marks)
+    send_answer(sock, line, body)
 
 
 def warm() -> None:
@@ -41,32 +54,41 @@ def warm() -> None:
     render(PIXEL, Plan(), Limits(), {})
 
 
-def work(sock: socket.socket, lengths: str) -> Answer:
-    """Read one job from `sock`, whose parts have these lengths, and do it."""
-    text, source, *marks = [receive(sock, int(length)) for length in lengths.split(",")]
+def work(job: Job, file: BinaryIO, marks: Sequence[bytes]) -> Answer:
+    """What becomes of a job.
+
+    The source is read, not mapped: somebody may cut its file short meanwhile, and that must not kill us.
+    """
     try:
-        job = Job.load(text)
+        source = os.pread(file.fileno(), job.size, 0)
+        if len(source) != job.size:
+            raise InternalError("the source is shorter than it was said to be")
         if job.plan is None:
-            header = inspect(source, job.limits)
-            return "200 OK", [("Content-Type", "application/json")], dump_header(header)
+            return dump_header(inspect(source, job.limits)), b""
         plan, rest = parse_path(job.plan)
         if rest:
             raise LookupError(f"the pool does not know the operation of {rest!r}")
         rendered = render(source, plan, job.limits, dict(zip(plan.marks, marks, strict=True)))
     except Fault as fault:
-        return refuse(fault)
+        return dump_fault(fault), b""
     except MemoryError:
-        return refuse(ImageTooLarge("the image needs more memory than a render may have"))
+        return dump_fault(ImageTooLarge("the image needs more memory than a render may have")), b""
     except Exception:  # a bug of ours or an operation's: this child is well, and the log of the service gets the trace
-        return refuse(InternalError(), traceback.format_exc())
-    headers = [
-        ("Content-Type", rendered.content_type),
-        (NOTES, json.dumps(rendered.notes)),
-        (MILLISECONDS, json.dumps(dict(rendered.milliseconds))),
-    ]
-    return "200 OK", headers, rendered.body
+        return dump_fault(InternalError(), traceback.format_exc()), b""
+    return dump_rendered(rendered), rendered.body
 
 
-def refuse(fault: Fault, trace: str = "") -> Answer:
-    """The answer that carries a fault."""
-    return f"{fault.status} {fault.code}", [("Content-Type", "application/json")], dump_fault(fault, trace)
+class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
+    """Gunicorn's worker, with jobs on its connections in place of HTTP."""
+
+    def notify(self) -> None:
+        """Say nothing: without a timeout nobody listens, and a heartbeat would need a call that is forbidden."""
+
+    def handle(self, _listener: socket.socket, client: socket.socket, _address: object) -> None:
+        """Let the application, which is no WSGI one, have the connection."""
+        self.nr += 1
+        self.alive = self.nr < self.max_requests
+        self.cfg.pre_request(self, None)
+        with client, suppress(OSError):  # a client may go away at any time
+            self.wsgi(client)
+        self.cfg.post_request(self, None, None, None)

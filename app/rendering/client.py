@@ -4,12 +4,10 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-from app.core.faults import BadImage, Fault, InternalError, RenderTimeout, SlowDown
+from app.core.faults import BadImage, Fault, RenderTimeout, SlowDown
 from app.core.kinds import Mark
 from app.core.plan import Plan
 from app.imaging.decode import Header
@@ -18,7 +16,17 @@ from app.imaging.render import Rendered
 from app.log import log
 from app.rendering.pool import Pool, Shape
 from app.rendering.quarantine import Quarantine
-from app.rendering.wire import CONTINUE, Job, head, load_fault, load_header, load_rendered
+from app.rendering.wire import (
+    BEGUN,
+    Garbled,
+    Job,
+    load_fault,
+    load_header,
+    load_rendered,
+    receive_answer,
+    send_job,
+    shared,
+)
 from app.telemetry import observe_mishap
 
 GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
@@ -30,7 +38,7 @@ TRIES = 3  # of pools that go away under us
 RETRY_AFTER = {"Retry-After": "1"}
 
 Answer = TypeVar("Answer")
-Load = Callable[[HTTPMessage, bytes], Answer]
+Load = Callable[[Mapping[str, Any], bytes], Answer]
 
 
 @dataclass(frozen=True)
@@ -83,32 +91,33 @@ class ProcessRenderer:
         if self._quarantine.holds(source.file, source.size):
             observe_mishap("image_in_quarantine", plan=plan, bytes=source.size)
             raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
-        job = Job(plan, self._limits).dump()
-        for _ in range(TRIES):
-            source.file.seek(0)
-            with self._begin(head([len(job), source.size, *map(len, marks)])) as connection:
-                begun = time.monotonic()
-                try:
-                    status, headers, body = self._exchange(connection, job, source, marks)
-                    if status == HTTPStatus.OK:
-                        return load(headers, body)
-                    fault, trace = load_fault(body)
-                except (ConnectionError, TimeoutError, HTTPException) as error:
-                    seconds = time.monotonic() - begun
-                    if seconds >= 0.9 * self._seconds:
-                        raise self._overran(source, seconds) from error
-                    # A process that dies with its whole pool says nothing about the picture.
-                    time.sleep(BURIAL_SECONDS)
-                    if self._pool.runs():
-                        raise self._crashed(source, seconds) from error
-                    continue
-            if trace:
-                log.error("render_failed", plan=plan, trace=trace)
-            raise fault
+        job = Job(plan, self._limits, source.size, [len(mark) for mark in marks]).dump()
+        with shared(source.file) as descriptor:
+            for _ in range(TRIES):
+                with self._begin(job, descriptor, marks) as connection:
+                    begun = time.monotonic()
+                    try:
+                        connection.settimeout(self._seconds + GRACE_SECONDS)
+                        told, body = receive_answer(connection, self._memory_bytes)
+                        if "fault" not in told:
+                            return load(told, body)
+                        fault, trace = load_fault(told)
+                    except (ConnectionError, TimeoutError, Garbled) as error:
+                        seconds = time.monotonic() - begun
+                        if seconds >= 0.9 * self._seconds:
+                            raise self._overran(source, seconds) from error
+                        # A process that dies with its whole pool says nothing about the picture.
+                        time.sleep(BURIAL_SECONDS)
+                        if self._pool.runs():
+                            raise self._crashed(source, seconds) from error
+                        continue
+                if trace:
+                    log.error("render_failed", plan=plan, trace=trace)
+                raise fault
         raise self._mourn()
 
-    def _begin(self, request: bytes) -> socket.socket:
-        """A connection to a process that has taken our job on and waits for its parts.
+    def _begin(self, job: bytes, source: int, marks: list[bytes]) -> socket.socket:
+        """A connection to a process that has taken our job on.
 
         Nothing has been tried before that, so a pool that goes away meanwhile costs only another try.
         """
@@ -119,8 +128,8 @@ class ProcessRenderer:
                 continue
             try:
                 connection.settimeout(self._seconds + START_SECONDS)
-                connection.sendall(request)
-                if connection.recv(len(CONTINUE), socket.MSG_WAITALL) == CONTINUE:
+                send_job(connection, job, source, marks)
+                if connection.recv(len(BEGUN)) == BEGUN:
                     return connection
             except TimeoutError as error:
                 connection.close()
@@ -139,22 +148,6 @@ class ProcessRenderer:
                 if time.monotonic() > latest:
                     raise SlowDown("too many renders are waiting", headers=RETRY_AFTER) from error
                 time.sleep(POLL_SECONDS)
-
-    def _exchange(
-        self, connection: socket.socket, job: bytes, source: Source, marks: list[bytes]
-    ) -> tuple[int, HTTPMessage, bytes]:
-        connection.settimeout(self._seconds + GRACE_SECONDS)
-        connection.sendall(job)
-        # sendfile takes no count of 0; an empty file is the sniffer's to refuse.
-        if source.size and connection.sendfile(source.file, count=source.size) != source.size:
-            raise InternalError("the source is shorter than it was said to be")
-        for mark in marks:
-            connection.sendall(mark)
-        with HTTPResponse(connection, method="POST") as response:
-            response.begin()
-            if response.length is None or response.length > self._memory_bytes:
-                raise HTTPException("an answer larger than a process can hold")
-            return response.status, response.headers, response.read()
 
     def _overran(self, source: Source, seconds: float) -> Fault:
         self._strike("renderer_overran", source, seconds)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.imaging.fonts import look_in
-from app.rendering.child import warm
+from app.rendering.child import Worker, warm
 from app.rendering.landlock import allow_reading
 from app.rendering.syscalls import forbid, libseccomp
 
@@ -26,7 +26,7 @@ look_in(map(Path, _pool["font_dirs"]))
 
 bind = f"fd://{_pool['listener']}"
 workers = _pool["processes"]
-worker_class = "sync"
+worker_class = Worker
 preload_app = True
 timeout = 0  # gunicorn's own would also strike idle workers when a cloud function is thawed; see pre_request
 max_requests = _pool["recycle"]

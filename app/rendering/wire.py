@@ -1,17 +1,21 @@
-"""What client and children say to each other: HTTP/1.1 whose body is a row of parts, their lengths in a header.
+"""What client and children say to each other over a unix socket: lines of JSON, bytes, and one descriptor.
 
-The client waits for `100 Continue` before it sends a body. So it knows when its job began, whatever time it spent in
-the queue before, and a connection that ends earlier has tried nothing: it can be made again elsewhere.
-Answers are JSON and bytes, because a broken decoder may have written them: nothing is ever unpickled.
+A job is a line, the bytes of its marks, and with its first byte a descriptor of the source that can only be read. The
+child says BEGUN as soon as it has the connection. So the client knows when its job began, whatever time it spent in the
+queue before, and a connection that ends earlier has tried nothing: it can be made again elsewhere.
+An answer is a line and the bytes of a result. A broken decoder may have written it: nothing is ever unpickled.
 """
 
 import errno
+import io
 import json
+import os
+import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from http.client import HTTPException, HTTPMessage
+from typing import Any, BinaryIO
 
 from app.core.faults import Fault, fault_of
 from app.core.formats import FORMATS
@@ -19,104 +23,160 @@ from app.imaging.decode import Header
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered
 
-PARTS = "Imgfn-Parts"
-NOTES = "Imgfn-Notes"
-MILLISECONDS = "Imgfn-Milliseconds"
 # Those of our encoders and of reports: a child must not make a page with a script of a picture.
 CONTENT_TYPES = {
     *(known.content_type for known in FORMATS.values() if known.written),
     "application/json",
     "text/plain; charset=utf-8",
 }
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+BEGUN = b"+"
+LINE_BYTES = 1 << 20  # an answer's line is no longer: the longest has a trace in it
+BUFFER_BYTES = 1 << 16  # so that most answers come in one piece
+
+
+class Garbled(Exception):
+    """An answer that no render of ours gives."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with the source that follows; `plan` is None where only the header is asked for."""
+    """What is to be done with a source of `size` bytes; `plan` is None where only the header is asked for."""
 
     plan: str | None
     limits: Limits
+    size: int
+    marks: Sequence[int] = ()  # their lengths in bytes
 
     def dump(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
-    def load(cls, text: bytes) -> "Job":
-        told = json.loads(text)
-        return cls(told["plan"], Limits(**told["limits"]))
+    def load(cls, line: bytes) -> "Job":
+        told = json.loads(line)
+        return cls(**told | {"limits": Limits(**told["limits"])})
 
 
-def head(lengths: list[int]) -> bytes:
-    """The start of a request whose parts have these lengths."""
-    lines = (
-        "POST / HTTP/1.1",
-        "Host: renderer",
-        "Expect: 100-continue",
-        f"Content-Length: {sum(lengths)}",
-        f"{PARTS}: {','.join(map(str, lengths))}",
-    )
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+@contextmanager
+def shared(file: BinaryIO) -> Iterator[int]:
+    """A descriptor of what `file` holds, to be given away: it can only be read, and what it is told moves no other."""
+    file.seek(0)  # what is buffered is written, too
+    with ExitStack() as stack:
+        try:
+            descriptor = file.fileno()
+        except io.UnsupportedOperation:  # it lies in memory, and does so once more
+            descriptor = os.memfd_create("source")
+            stack.callback(os.close, descriptor)
+            with open(descriptor, "wb", closefd=False) as copy:
+                shutil.copyfileobj(file, copy)
+        readable = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+        stack.callback(os.close, readable)
+        yield readable
 
 
-def receive(sock: socket.socket, size: int) -> bytes:
-    """Exactly `size` bytes; ConnectionError where the other side ends earlier.
-
-    One MSG_WAITALL lets the kernel fill one allocation; only a signal makes it come back with less.
-    """
-    chunks = []
-    while size:
-        chunk = sock.recv(size, socket.MSG_WAITALL)
-        if not chunk:
-            raise ConnectionResetError(errno.ECONNRESET, "the other side is gone")
-        chunks.append(chunk)
-        size -= len(chunk)
-    return b"".join(chunks)
+def send_job(sock: socket.socket, job: bytes, source: int, marks: Sequence[bytes]) -> None:
+    """Ask for a job. `source` is a descriptor, which stays ours to close."""
+    message = b"".join([job, *marks])
+    sent = socket.send_fds(sock, [message], [source])
+    if sent < len(message):  # else the other side may have done the job and gone by now
+        sock.sendall(message[sent:])
 
 
-def dump_fault(fault: Fault, trace: str = "") -> bytes:
+def receive_job(sock: socket.socket) -> tuple[Job, BinaryIO, list[bytes]]:
+    """A job, its source and its marks. ConnectionError where the other side ends earlier."""
+    start, descriptors, _, _ = socket.recv_fds(sock, 1, 1)
+    if not descriptors:
+        raise _gone()
+    source: BinaryIO = os.fdopen(descriptors[0], "rb", buffering=0)
+    with _reader(sock) as rest:
+        job = Job.load(start + rest.readline())
+        return job, source, [read(rest, size) for size in job.marks]
+
+
+def send_answer(sock: socket.socket, line: Mapping[str, object], body: bytes = b"") -> None:
+    """What became of a job."""
+    sock.sendall(json.dumps({**line, "size": len(body)}).encode() + b"\n")
+    sock.sendall(body)
+
+
+def receive_answer(sock: socket.socket, most: int) -> tuple[dict[str, Any], bytes]:
+    """The line and the bytes of an answer. Raises Garbled, also for more than `most` bytes, and ConnectionError."""
+    with _reader(sock) as answer:
+        line = answer.readline(LINE_BYTES)
+        if not line:
+            raise _gone()
+        with _from_one_of_ours():
+            told = json.loads(line)
+            size = told["size"]
+            if not 0 <= size <= most:
+                raise ValueError(size)
+            return told, read(answer, size)
+
+
+def _reader(sock: socket.socket) -> io.BufferedReader:
+    return io.BufferedReader(socket.SocketIO(sock, "r"), BUFFER_BYTES)
+
+
+def read(file: io.BufferedIOBase, size: int) -> bytes:
+    """Exactly `size` bytes; ConnectionError where the other side ends earlier."""
+    body = file.read(size)
+    if len(body) != size:
+        raise _gone()
+    return body
+
+
+def _gone() -> ConnectionError:
+    return ConnectionResetError(errno.ECONNRESET, "the other side is gone")
+
+
+def dump_fault(fault: Fault, trace: str = "") -> dict[str, object]:
     """A fault as it crosses over. `trace` is for our log, never for the caller."""
-    return json.dumps(fault.facts() | {"trace": trace}).encode()
+    return {"fault": fault.facts() | {"trace": trace}}
 
 
 @contextmanager
 def _from_one_of_ours() -> Iterator[None]:
-    """A decoder that runs wild may have written the answer: nonsense raises HTTPException, as broken HTTP does."""
+    """A decoder that runs wild may have written the answer: nonsense raises Garbled."""
     try:
         yield
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise HTTPException("no render of ours answers like that") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise Garbled("no render of ours answers like that") from error
 
 
 @_from_one_of_ours()
-def load_fault(body: bytes) -> tuple[Fault, str]:
+def load_fault(told: Mapping[str, Any]) -> tuple[Fault, str]:
     """The fault that a child raised, and its trace."""
-    told = json.loads(body)
-    fault = fault_of(told["code"])(
-        str(told["detail"]), parameter=_text(told.get("parameter")), expected=_text(told.get("expected"))
+    facts = told["fault"]
+    fault = fault_of(facts["code"])(
+        str(facts["detail"]), parameter=_text(facts.get("parameter")), expected=_text(facts.get("expected"))
     )
-    return fault, str(told["trace"])
+    return fault, str(facts["trace"])
 
 
-def dump_header(header: Header) -> bytes:
+def dump_header(header: Header) -> dict[str, object]:
     """A header as it crosses over."""
-    return json.dumps(asdict(header) | {"format": header.format.name}).encode()
+    return {"header": asdict(header) | {"format": header.format.name}}
 
 
 @_from_one_of_ours()
-def load_header(_headers: HTTPMessage, body: bytes) -> Header:
+def load_header(told: Mapping[str, Any], _body: bytes) -> Header:
     """The header that a child read."""
-    told = json.loads(body)
-    return Header(**told | {"format": FORMATS[told["format"]]})
+    header = told["header"]
+    return Header(**header | {"format": FORMATS[header["format"]]})
+
+
+def dump_rendered(rendered: Rendered) -> dict[str, object]:
+    """All but the bytes of a result as it crosses over."""
+    milliseconds = dict(rendered.milliseconds)
+    return {"content_type": rendered.content_type, "notes": rendered.notes, "milliseconds": milliseconds}
 
 
 @_from_one_of_ours()
-def load_rendered(headers: HTTPMessage, body: bytes) -> Rendered:
+def load_rendered(told: Mapping[str, Any], body: bytes) -> Rendered:
     """What a child rendered."""
-    content_type, notes = headers["Content-Type"], tuple(json.loads(headers[NOTES]))
+    content_type, notes = told["content_type"], tuple(told["notes"])
     if content_type not in CONTENT_TYPES or not all(note.isprintable() for note in notes):
         raise ValueError(content_type)
-    milliseconds = {name: float(value) for name, value in json.loads(headers[MILLISECONDS]).items()}
+    milliseconds = {name: float(value) for name, value in told["milliseconds"].items()}
     return Rendered(body, content_type, notes, milliseconds)
 
 

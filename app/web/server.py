@@ -17,7 +17,7 @@ from app.telemetry import METRICS_FOLDER, METRICS_SEAT, capture_logging, configu
 from app.web.door import watch
 
 OWN_DESCRIPTORS = 30  # of a worker that does nothing
-DESCRIPTORS_EACH = 5
+DESCRIPTORS_EACH = 6
 
 
 def _read_settings() -> Settings:

@@ -1,6 +1,7 @@
 """Operations that no service should have. A pool finds them as any distribution's: by their entry point."""
 
 import ctypes
+import fcntl
 import json
 import os
 import socket
@@ -9,13 +10,14 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from app.core.kinds import Choice, Int
 from app.core.picture import Output, Report
 from app.core.spec import operation
 from app.imaging.picture import Picture
 
+FS_IOC_SETFLAGS = 0x40086602
 POOL = str(uuid.uuid4())  # made in the master, before it forks
 
 
@@ -61,10 +63,10 @@ def lie(picture: Picture, kind: Annotated[str, Choice(("page", "giant", "nonsens
     """Answer what no render of ours answers."""
     match kind:
         case "giant":
-            _caller_of_render()["sock"].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
+            _local("sock").sendall(b'{"size": 999999999999}\n')
             time.sleep(60)
         case "nonsense":
-            _caller_of_render()["sock"].sendall(b"\0" * 100_000)
+            _local("sock").sendall(b"\0" * 100_000)
             os._exit(0)
     return Report("text/html", b"<script>")
 
@@ -78,6 +80,10 @@ def reveal(picture: Picture) -> Report:
         "write": lambda: Path("/tmp/imgfn-was-here").write_text("x"),
         "overwrite": lambda: os.open(__file__, os.O_WRONLY),
         "remove": lambda: Path(__file__).unlink(),
+        "rewrite": lambda: os.open(f"/proc/self/fd/{_source()}", os.O_RDWR),
+        "stamp": lambda: os.utime(_source()),
+        "flag": lambda: fcntl.ioctl(_source(), FS_IOC_SETFLAGS, bytes(8)),
+        "append": lambda: os.write(_source(), b"x"),
         "program": lambda: subprocess.run(["true"]),
         "fork": os.fork,
         "signal": lambda: os.kill(os.getppid(), 0),
@@ -89,11 +95,16 @@ def reveal(picture: Picture) -> Report:
     )
 
 
-def _caller_of_render() -> dict:
+def _source() -> int:
+    return _local("file").fileno()
+
+
+def _local(name: str) -> Any:
+    """The variable of that name in the closest caller that has one."""
     frame = sys._getframe()
-    while "sock" not in frame.f_locals:
+    while name not in frame.f_locals:
         frame = frame.f_back
-    return frame.f_locals
+    return frame.f_locals[name]
 
 
 def _try(attempt) -> str:

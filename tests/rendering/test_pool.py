@@ -14,9 +14,9 @@ from threading import Barrier
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.faults import SlowDown
+from app.core.faults import InternalError, SlowDown
 from app.core.plan import parse_path
-from tests.rendering.conftest import ask, children, clock, hold, masters, wait_until
+from tests.rendering.conftest import ask, children, clock, events, hold, masters, wait_until
 
 # A client process: prints what `clock` answers to each of its threads, then waits until its stdin is closed.
 CLIENT = """
@@ -180,6 +180,14 @@ def test_a_source_on_disk_gives_what_one_in_memory_gives(pool, source, tmp_path)
     with path.open("rb") as file:
         file.read(7)
         assert ask(renderer, file, plan).body == ask(renderer, source, plan).body
+
+
+def test_a_source_that_was_cut_short_meanwhile_is_told(pool, source, lines):
+    renderer = pool()
+    with pytest.raises(InternalError, match="shorter"):
+        renderer.inspect(source, len(source.getvalue()) + 1)
+    assert renderer.inspect(source, len(source.getvalue())).size == (40, 30)
+    assert events(lines) == []
 
 
 def test_a_header_comes_back_whole(pool, source):

@@ -13,7 +13,10 @@ import pytest
 from app.rendering.sandbox import sandbox_in_force
 from tests.rendering.conftest import alive, ask, children, clock, masters, reveal, wait_until
 
-FORBIDDEN = ("network", "unix", "write", "overwrite", "remove", "program", "fork", "signal")
+FORBIDDEN = (
+    *("network", "unix", "write", "overwrite", "remove", "program", "fork", "signal"),
+    *("rewrite", "stamp", "flag"),  # the source, by its descriptor
+)
 HIDDEN = ("secret", "processes")
 
 
@@ -42,6 +45,16 @@ def test_what_the_doctor_says_is_what_holds(pool, source):
         assert {name: told[name] for name in FORBIDDEN} == dict.fromkeys(FORBIDDEN, "PermissionError")
     if "NO Landlock" not in words or "NO bubblewrap" not in words:
         assert {told[name] for name in HIDDEN} <= {"FileNotFoundError", "PermissionError"}
+
+
+@pytest.mark.parametrize("kind", ["a file", "memory"])
+def test_a_source_is_handed_over_for_reading_only(pool, source, tmp_path, kind):
+    path = tmp_path / "source.png"
+    path.write_bytes(source.getvalue())
+    with path.open("r+b") as file:
+        told = json.loads(ask(pool(), source if kind == "memory" else file, reveal()).body)
+    assert told["append"] == "OSError"
+    assert path.read_bytes() == source.getvalue()
 
 
 def test_renders_go_on_where_bubblewrap_is_missing(pool, source, monkeypatch, tmp_path):
