@@ -196,6 +196,7 @@ class Service:
         return Produced((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
 
     def _make(self, wanted: Wanted, unbounded: bool) -> Produced:
+        self.renderer.look_for_room()
         if not unbounded:
             self.plan_rate.spend(wanted.source.key)
         began = time.perf_counter()

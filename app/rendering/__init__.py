@@ -19,6 +19,10 @@ class Renderer(Protocol):
     A regular file is handed over without passing through this process's memory.
     """
 
+    def look_for_room(self) -> None:
+        """Raise SlowDown where the queue was full just now: before anything is done for a job that would be refused."""
+        ...
+
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
         """The result of `plan`; `marks` has the bytes of every mark in `plan.marks`.
 

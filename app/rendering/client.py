@@ -31,7 +31,9 @@ from app.telemetry import observe_mishap
 
 GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
 IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
-POLL_SECONDS = 0.02  # each look costs CPU that the renders in front of us need
+POLL_SECONDS = 0.02
+FULL_SECONDS = 0.1  # that a queue which was found full is not waited for again: no process is idle
+LULL_SECONDS = 0.01  # that it is not even tried: every try costs CPU that the renders in front of us need
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
 TRIES = 3  # of pools that go away under us
@@ -71,6 +73,7 @@ class ProcessRenderer:
         self._memory_bytes = memory_bytes
         self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs), runtime_dir)
         self._quarantine = Quarantine(self._pool.quarantine_dir)
+        self._full_at = -FULL_SECONDS  # when the queue was last found full
 
     def start(self) -> None:
         """Have the pool running before the first picture is asked for."""
@@ -79,6 +82,10 @@ class ProcessRenderer:
     def close(self) -> None:
         """Need the pool no more; the last client's going ends it. A later call joins again."""
         self._pool.close()
+
+    def look_for_room(self) -> None:
+        if time.monotonic() < self._full_at + LULL_SECONDS:
+            raise _full()
 
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
         return self._ask(plan.text, Source(source, size), [marks[mark] for mark in plan.marks], load_rendered)
@@ -140,13 +147,17 @@ class ProcessRenderer:
         raise self._mourn()
 
     def _connect(self) -> socket.socket:
-        latest = time.monotonic() + IDLE_SECONDS
+        """A place in the queue. It may be full for a moment while processes are idle, and then it is waited for."""
+        latest = time.monotonic()
+        if latest > self._full_at + FULL_SECONDS:
+            latest += IDLE_SECONDS
         while True:
             try:
                 return self._pool.connect()
             except BlockingIOError as error:
-                if time.monotonic() > latest:
-                    raise SlowDown("too many renders are waiting", headers=RETRY_AFTER) from error
+                if time.monotonic() >= latest:
+                    self._full_at = time.monotonic()
+                    raise _full() from error
                 time.sleep(POLL_SECONDS)
 
     def _overran(self, source: Source, seconds: float) -> Fault:
@@ -165,3 +176,7 @@ class ProcessRenderer:
         """The fault of a pool that dies again and again: never the caller's, and another try may find it alive."""
         log.error("renderers_do_not_start", pool_log=self._pool.last_words())
         return SlowDown("the renderers are not running", headers=RETRY_AFTER)
+
+
+def _full() -> Fault:
+    return SlowDown("too many renders are waiting", headers=RETRY_AFTER)

@@ -19,6 +19,9 @@ class InlineRenderer:
         self._limits = limits
         look_in(map(Path, font_dirs))
 
+    def look_for_room(self) -> None:
+        pass
+
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
         return render(_read(source, size), plan, self._limits, marks)
 

@@ -48,7 +48,7 @@ class Job:
     marks: Sequence[int] = ()  # their lengths in bytes
 
     def dump(self) -> bytes:
-        return json.dumps(asdict(self)).encode() + b"\n"
+        return json.dumps(vars(self) | {"limits": vars(self.limits)}).encode() + b"\n"
 
     @classmethod
     def load(cls, line: bytes) -> "Job":
