@@ -1,5 +1,6 @@
 """CPU time, bytes, memory and quality of one render: each contender in its own process, one after the other."""
 
+import itertools
 import multiprocessing
 import os
 import statistics
@@ -80,22 +81,22 @@ def _measure_cell(pipes: dict[str, Connection], cell: Cell, paths: list[Path], s
     return measured
 
 
-def throughput(cell: Cell, paths: list[Path], processes: int, seconds: float) -> float:
-    """Renders a second of our render in so many processes at once, and nothing else."""
+def throughput(work: list[tuple[Cell, Path]], processes: int, seconds: float) -> float:
+    """Renders a second of our render in so many processes at once, each going round the same `work`."""
     spawn = multiprocessing.get_context("spawn")
     with _environ(ENVIRONMENT), spawn.Pool(processes) as pool:
-        pool.starmap(_repeat, [(cell, paths, 0.5)] * processes, chunksize=1)  # code and tables are loaded
-        return sum(pool.starmap(_repeat, [(cell, paths, seconds)] * processes, chunksize=1))
+        pool.starmap(_repeat, [(work, 0.5)] * processes, chunksize=1)  # code and tables are loaded
+        return sum(pool.starmap(_repeat, [(work, seconds)] * processes, chunksize=1))
 
 
-def _repeat(cell: Cell, paths: list[Path], seconds: float) -> float:
+def _repeat(work: list[tuple[Cell, Path]], seconds: float) -> float:
     run = CONTENDERS["imgfn"]()
     start = time.perf_counter()
-    count = 0
-    while (spent := time.perf_counter() - start) < seconds:
-        run(cell, paths[count % len(paths)].read_bytes())
-        count += 1
-    return count / spent
+    for count, (cell, path) in enumerate(itertools.cycle(work)):
+        if (spent := time.perf_counter() - start) >= seconds:
+            return count / spent
+        run(cell, path.read_bytes())
+    raise ValueError("no work")
 
 
 def _ask(pipe: Connection, cell: Cell, path: Path) -> tuple[float, float, bytes]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_PER_SECOND = 600  # distinct URLs that no server here renders faster than
+MOST_PER_SECOND = 1500  # distinct URLs that no server here renders or refuses faster than
 
 # wrk gives each thread its own Lua; there is one thread. Statuses of 400 and more are its errors.
 NEXT_PATH = """
@@ -49,14 +49,17 @@ class Load:
     def summary(self) -> dict[str, object]:
         row: dict[str, object] = {"requests/s": round(self.rate, 1)}
         row |= {"p50 ms": round(self.p50_ms, 1), "p99 ms": round(self.p99_ms, 1)}
-        return row | ({"failed": self.bad} if self.bad else {})
+        return row | ({"failed/s": round(self.bad / self.seconds, 1)} if self.bad else {})
 
 
 def closed(base: str, paths: Iterator[str], clients: int, seconds: float, pause_ms: float = 0) -> Load:
-    """`clients` at once, each asking for the next path when it has its answer, after a pause. Needs wrk."""
+    """`clients` at once, each asking for the next path after its answer and a pause of that mean. Needs wrk."""
     with tempfile.TemporaryDirectory(prefix="imgfn-bench-") as scratch:
         script, list_ = Path(scratch) / "next.lua", Path(scratch) / "paths"
-        script.write_text(NEXT_PATH + (f"function delay() return {pause_ms:.0f} end\n" if pause_ms else ""))
+        script.write_text(
+            NEXT_PATH
+            + (f"function delay() return -{pause_ms:.0f} * math.log(1 - math.random()) end\n" if pause_ms else "")
+        )
         list_.write_text("\n".join(itertools.islice(paths, int(MOST_PER_SECOND * (seconds + 1)))))
         argv = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--timeout", "60s", "-s", script, base]
         said = subprocess.run(argv, capture_output=True, text=True, check=True, env=os.environ | {"PATHS": str(list_)})
@@ -64,8 +67,8 @@ def closed(base: str, paths: Iterator[str], clients: int, seconds: float, pause_
     return Load(told["seconds"], told["good"], told["p50"], told["p99"], told["bad"])
 
 
-def offered(base: str, paths: Iterator[str], rate: float, seconds: float, clients: int = 64) -> Load:
-    """About `rate` requests a second, the refused ones included."""
+def offered(base: str, paths: Iterator[str], rate: float, seconds: float, clients: int = 256) -> Load:
+    """About `rate` requests a second, the refused ones included; a little fewer the longer the answers take."""
     return closed(base, paths, clients, seconds, pause_ms=1000 * clients / rate)
 
 
