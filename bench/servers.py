@@ -22,6 +22,7 @@ from bench.family import Family
 from bench.peers import PEERS, REPORT
 
 START_SECONDS = 30
+Box = tuple[int, int]
 WRITTEN = {"jpg": "jpeg", "png": "png", "webp": "webp", "avif": "avif"}  # how most peers name a format
 
 
@@ -32,7 +33,7 @@ class Server:
     name: str
     command: Callable[[int, Path], list[str]]  # port, folder -> argv
     environ: Callable[[int, Path], Mapping[str, str]]
-    fit: Callable[[str, str, int], str]  # key, format, px -> the URL of the key fitted into a square
+    fit: Callable[[str, str, Box], str]  # key, format, width and height in px -> the URL of the key fitted into them
     targets: tuple[str, ...] = ("jpg", "png", "webp", "avif")
 
 
@@ -50,10 +51,10 @@ def _quality(target: str, prefix: str) -> str:
     return f"{prefix}{QUALITY[target]}" if target in QUALITY else ""
 
 
-def _filters(key: str, target: str, side: int) -> str:
+def _filters(key: str, target: str, box: Box) -> str:
     """Thumbor's grammar, which imagor speaks too."""
     quality = f":quality({QUALITY[target]})" if target in QUALITY else ""
-    return f"/unsafe/fit-in/{side}x{side}/filters:format({WRITTEN[target]}){quality}/{key}"
+    return f"/unsafe/fit-in/{box[0]}x{box[1]}/filters:format({WRITTEN[target]}){quality}/{key}"
 
 
 OURS = Server(
@@ -66,7 +67,9 @@ OURS = Server(
         "IMGFN_NEW_RESULTS_PER_SOURCE": "0",  # this caller does walk through thousands of sizes
         "IMGFN_LOG_LEVEL": "warning",
     },
-    lambda key, target, side: f"/proc/resize/w_{side},h_{side}/format/{target}{_quality(target, '/quality/Q_')}/{key}",
+    lambda key, target, box: (
+        f"/proc/resize/w_{box[0]},h_{box[1]}/format/{target}{_quality(target, '/quality/Q_')}/{key}"
+    ),
 )
 
 
@@ -93,7 +96,7 @@ OTHERS = (
             *("--port", str(port), "--host", "127.0.0.1"),
         ],
         lambda _port, _folder: {},
-        lambda key, target, side: f"/fit_inside,s_{side}x{side},f_{WRITTEN[target]}{_quality(target, ',q_')}/{key}",
+        lambda key, target, box: f"/fit_inside,s_{box[0]}x{box[1]},f_{WRITTEN[target]}{_quality(target, ',q_')}/{key}",
     ),
     Server(
         "imagor",
@@ -110,15 +113,15 @@ OTHERS = (
             "IMGPROXY_LOG_LEVEL": "error",
             "IMGPROXY_MAX_SRC_RESOLUTION": "60",
         },
-        lambda key, target, side: (
-            f"/unsafe/rs:fit:{side}:{side}{_quality(target, '/q:')}/plain/local:///{key}@{target}"
+        lambda key, target, box: (
+            f"/unsafe/rs:fit:{box[0]}:{box[1]}{_quality(target, '/q:')}/plain/local:///{key}@{target}"
         ),
     ),
     Server(
         "oximg",
         lambda _port, _folder: [str(PEERS / "oximg" / "bin" / "oximg")],
         lambda port, folder: {"PORT": str(port), "IMAGES_DIR": str(folder), "OXIMG_AVIF_QUALITY": "65"},
-        lambda key, target, side: f"/resize/{side}/{side}/{key}@{target}",
+        lambda key, target, box: f"/resize/{box[0]}/{box[1]}/{key}@{target}",
         targets=("jpg", "png", "webp"),
     ),
 )

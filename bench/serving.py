@@ -29,16 +29,16 @@ NGINX = Path(__file__).parents[1] / "deploy" / "nginx"
 
 
 def paths(server: Server, keys: list[str], target: str) -> Iterator[str]:
-    """Distinct URLs without end: every photograph at 512 px, then each at 511, 513, 510, …"""
-    for side in _sides():
-        yield from (server.fit(key, target, side) for key in keys)
+    """Distinct URLs without end: every photograph fitted into each of `_boxes`."""
+    for box in _boxes():
+        yield from (server.fit(key, target, box) for key in keys)
 
 
 def in_turn(cells: list[Cell], sources: Sources) -> Iterator[str]:
     """The same for our server: one request of each cell after the other, at the settings that `cell.plan` has."""
-    for side in _sides():
+    for width, height in _boxes():
         for cell, path in work(cells, sources):
-            yield f"/proc/{cell.plan.replace('512', str(side))}/{path.name}"
+            yield f"/proc/{cell.plan.replace('w_512,h_512', f'w_{width},h_{height}')}/{path.name}"
 
 
 def work(cells: list[Cell], sources: Sources) -> list[tuple[Cell, Path]]:
@@ -47,8 +47,12 @@ def work(cells: list[Cell], sources: Sources) -> list[tuple[Cell, Path]]:
     return [pair for paths_ in files for pair in zip(cells, paths_, strict=True)]
 
 
-def _sides() -> Iterator[int]:
-    return (512 + (turn + 1) // 2 * (-1) ** turn for turn in itertools.count())
+def _boxes() -> Iterator[tuple[int, int]]:
+    """512 x 512 px, then all that differ by one, by two, …: a long run asks for the same work at its end."""
+    for reach in itertools.count():
+        for across, down in itertools.product(range(-reach, reach + 1), repeat=2):
+            if max(abs(across), abs(down)) == reach:
+                yield 512 + across, 512 + down
 
 
 def distinct(sources: Sources, with_peers: bool) -> list[Row]:
@@ -117,7 +121,7 @@ def _called(cells: list[Cell]) -> str:
 
 def hot_path(sources: Sources) -> list[Figure]:
     """Kept results and 304s: gunicorn alone, then behind the nginx configuration that we ship."""
-    path = OURS.fit("photo-00.jpg", "jpg", 512)
+    path = OURS.fit("photo-00.jpg", "jpg", (512, 512))
     figures = []
     with running(OURS, sources.of("jpg")[:1]) as up:
         etag = urllib3.request("GET", up.base + path).headers["ETag"]
