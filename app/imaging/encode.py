@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from app.core.faults import ImageTooLarge, InvalidArgument
-from app.imaging import kernels
+from app.imaging import kernels, memory
 from app.imaging.decode import PILLOW, load_plugin
 from app.imaging.metadata import CARRIED, riding
 from app.imaging.picture import Picture
@@ -18,9 +18,13 @@ from app.imaging.profile import converted, suits
 from app.imaging.quality import quality_for
 
 LOSSY = ("jpg", "webp", "avif", "heic")
+ASK_FOR_BYTES = ("png", "gif", "tiff", "avif", "heic")  # libvips and some of Pillow's plugins; others look at pixels
+HUNGRY = ("webp", "avif", "heic")  # they take several times the room of the picture
+LARGE_PIXELS = 4_000_000
 MAX_ENCODES = 6  # to fit a picture into so many bytes
 MAX_SIDE = {"webp": 16_383, "gif": 65_535, "jpg": 65_535, "avif": 65_536}
 WHITE = (255, 255, 255)
+FOR_FILMS = {"enable-tpl-model": "0", "enable-global-motion": "0"}  # of libaom: a still needs none of their memory
 LIBVIPS_NAMES = {"icc_profile": "icc-profile-data", "exif": "exif-data", "xmp": "xmp-data"}
 LIBVIPS_KEEP = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
 Records = dict[str, bytes]  # what rides along, by Pillow's names
@@ -35,8 +39,21 @@ class Encoded:
     notes: tuple[str, ...]
 
 
+class _Bytes(Image.Image):
+    """A frame as bare bytes for encoders that ask for nothing else. They need the room: the frame is closed."""
+
+    def __init__(self, frame: Image.Image) -> None:
+        super().__init__()
+        self._mode, self._size = frame.mode, frame.size
+        self._bytes = frame.tobytes()
+        frame.close()
+
+    def tobytes(self, *_: Any) -> bytes:
+        return self._bytes
+
+
 def encode(picture: Picture) -> Encoded:
-    """Write a picture as its output settings say.
+    """Write a picture as its output settings say. Nothing else can be done to its frames after that.
 
     Raises InvalidArgument where no quality fits it into `max_bytes`, BadImage where a record to be kept is broken,
     ImageTooLarge where the format knows no such sides.
@@ -54,7 +71,10 @@ def encode(picture: Picture) -> Encoded:
         write = partial(_ANIMATED[name], pixels, records)
     else:
         still = _png8 if picture.output.format == "png8" else _STILL[name]
-        write = partial(still, pixels.frames[0], records, picture.output.interlace)
+        frame = _Bytes(pixels.frames[0]) if name in ASK_FOR_BYTES else pixels.frames[0]
+        if name in HUNGRY and frame.width * frame.height > LARGE_PIXELS:
+            memory.give_back(0)
+        write = partial(still, frame, records, picture.output.interlace)
     body = write(quality)
     most = picture.output.max_bytes
     if most is not None and len(body) > most:
@@ -142,7 +162,7 @@ def _webp(frame: Image.Image, records: Records, interlace: bool, quality: int) -
 
 
 def _avif(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
-    return _saved(frame, "avif", quality=quality, speed=8, max_threads=1, **records)
+    return _saved(frame, "avif", quality=quality, speed=8, max_threads=1, advanced=FOR_FILMS, **records)
 
 
 def _gif(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
@@ -187,7 +207,7 @@ _STILL: dict[str, Callable[[Image.Image, Records, bool, int], bytes]] = {
 
 
 def _animated_gif(pixels: Pixels, records: Records, quality: int) -> bytes:  # noqa: ARG001  one call for all formats
-    pages = kernels.vips().Image.arrayjoin([kernels.to_vips(frame) for frame in pixels.frames], across=1).copy()
+    pages = kernels.vips().Image.arrayjoin([kernels.to_vips(_Bytes(frame)) for frame in pixels.frames], across=1).copy()
     vips = kernels.vips()
     pages.set_type(vips.GValue.gint_type, "page-height", pixels.frames[0].height)
     pages.set_type(vips.GValue.array_int_type, "delay", list(pixels.durations))

@@ -4,7 +4,6 @@ libvips' resampler, rotation and blur take a third to a half of Pillow's time (d
 at the first use, inside `vips()`: web workers import the operations for their signatures only and never load libvips.
 """
 
-import ctypes
 import functools
 import math
 import os
@@ -14,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from app.core.picture import Box, Size
-from app.imaging import native
+from app.imaging import memory, native
 from app.imaging.view import Turn, View, size_of
 
 if TYPE_CHECKING:
     import pyvips
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
-KEPT_BYTES = 64 * 1024 * 1024
 Scale = tuple[float, float]  # across, down
 BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 TRANSPOSE = {
@@ -42,23 +39,12 @@ def vips() -> Any:
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
     import pyvips
 
-    _keep_freed_memory()
+    memory.keep_freed()
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)
     # From memory librsvg runs no script and follows no reference to a file or a host.
     pyvips.operation_block_set("VipsForeignLoadSvg", False)
     return pyvips
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep some megabytes that were freed instead of asking the kernel for zeroed pages at each picture.
-
-    Half of the time of decoding a large WebP went there (docs/performance.md). Other C libraries have no mallopt.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 2)
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def to_vips(image: Image.Image) -> "pyvips.Image":

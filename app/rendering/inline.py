@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from app.core.kinds import Mark
 from app.core.plan import Plan
+from app.imaging import memory
 from app.imaging.decode import Header, inspect
 from app.imaging.fonts import look_in
 from app.imaging.limits import Limits
@@ -23,7 +24,10 @@ class InlineRenderer:
         pass
 
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
-        return render(_read(source, size), plan, self._limits, marks)
+        try:
+            return render(_read(source, size), plan, self._limits, marks)
+        finally:
+            memory.give_back()
 
     def inspect(self, source: BinaryIO, size: int) -> Header:
         return inspect(_read(source, size), self._limits)

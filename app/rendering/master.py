@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.imaging import memory
 from app.imaging.fonts import look_in
 from app.rendering.child import Worker, warm
 from app.rendering.landlock import allow_reading
@@ -91,5 +92,6 @@ def pre_request(_worker: Any, _request: Any) -> None:
 
 
 def post_request(_worker: Any, _request: Any) -> None:
-    """Take the deadline back: the answer has been sent."""
+    """Take the deadline back and give memory back: the answer has been sent."""
     signal.setitimer(signal.ITIMER_REAL, 0)
+    memory.give_back()

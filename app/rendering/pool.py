@@ -21,7 +21,7 @@ ENVIRONMENT = {
     "VIPS_WARNING": "1",  # none: what broken pictures make libraries say would fill the log
     "PYTHONWARNINGS": "ignore",
     "VIPS_DISC_THRESHOLD": "1t",  # nothing is written; the address space is the limit
-    "MALLOC_ARENA_MAX": "2",  # each arena reserves address space
+    "MALLOC_ARENA_MAX": "1",  # what one thread has freed is there for the next
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # huge pages: a fifth off whatever makes large pictures
     "PYTHONDONTWRITEBYTECODE": "1",
 }
