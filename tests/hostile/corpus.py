@@ -81,10 +81,9 @@ def run(folder: Path, scratch: Path) -> tuple[list[Asked], int, int, str]:
         workers = set(children(server.process.pid))
         with ThreadPoolExecutor(CLIENTS) as pool:
             jobs = enumerate(files)
-            for number, found in enumerate(pool.map(lambda job: list(try_file(server, *job)), jobs)):
+            for found in pool.map(lambda job: list(try_file(server, *job)), jobs):
                 asked += found
-                if number % 20 == 0:
-                    largest = max([largest, *map(peak_bytes, render_children(server))])
+                largest = max([largest, *map(peak_bytes, render_children(server))])
         deaths = len(workers - set(children(server.process.pid)))
         return asked, deaths, largest, server.log
 
