@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -55,6 +56,13 @@ def check_store(storm: Storm, folder: Path, **settings: str) -> None:
             check_folder(storm, folder / "data")
 
 
+def check_kills(storm: Storm) -> None:
+    """Who is answered hears of success, of a picture whose renderer died, or of another try; of a bug never."""
+    counts = Counter(storm.told.statuses)
+    print(f"{len(storm.told.stored)} of {len(storm.told.sent)} uploads got 201; statuses {dict(counts)}")
+    assert set(counts) <= {201, 422, 503}
+
+
 def check_folder(storm: Storm, data: Path) -> None:
     store = FolderStore(data / "sources")
     for stat in store.list("storm/"):
@@ -68,7 +76,7 @@ def test_no_kill_in_an_upload_storm_loses_or_halves_a_picture(tmp_path: Path):
     for victim in VICTIMS:
         kill_in_a_storm(storm, tmp_path, victim, seconds=0.5)
     assert storm.told.stored
-    assert set(storm.told.statuses) <= {201, 422, 500, 503}
+    check_kills(storm)
     check_store(storm, tmp_path)
 
 
@@ -79,7 +87,7 @@ def test_no_kill_of_20_rounds_on_the_folder_loses_a_picture(tmp_path: Path):
         kill_in_a_storm(storm, tmp_path, victim, seconds=0.2 + number / 20)
         if number % 5 == 4:
             check_store(storm, tmp_path)
-    print(f"{len(storm.told.stored)} of {len(storm.told.sent)} uploads got 201; statuses {set(storm.told.statuses)}")
+    check_kills(storm)
     check_store(storm, tmp_path)
 
 
@@ -98,7 +106,7 @@ def test_no_kill_of_20_rounds_on_minio_loses_a_picture(tmp_path: Path, minio_ser
     }
     for number, victim in zip(range(20), itertools.cycle(VICTIMS), strict=False):
         kill_in_a_storm(storm, tmp_path, victim, seconds=0.2 + number / 20, **settings)
-    print(f"{len(storm.told.stored)} of {len(storm.told.sent)} uploads got 201; statuses {set(storm.told.statuses)}")
+    check_kills(storm)
     check_store(storm, tmp_path, **settings)
     store = open_bucket(minio_server, bucket="storm-sources")
     for stat in store.list("storm/"):
