@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from app.core.faults import SlowDown
+from app.core.turns import turn
 
 T = TypeVar("T")
 POLL_SECONDS = 0.01
@@ -45,6 +46,7 @@ class Flights(Generic[T]):
             if leads := future is None:
                 future = self._futures[name] = Future()
         if not leads:
+            turn.give_way()
             return future.result()
         try:
             waited = self._lock(name)
@@ -63,6 +65,10 @@ class Flights(Generic[T]):
             raise
         self._land(name, result, land if fresh else None)
         return result
+
+    def has(self, name: str) -> bool:
+        """Whether `work` is under way for that name in this process."""
+        return name in self._futures
 
     def settle(self) -> None:
         """Wait until all that is known by now has landed."""
@@ -103,6 +109,7 @@ class Flights(Generic[T]):
                 if time.monotonic() > deadline:
                     raise SlowDown(headers={"Retry-After": "1"}) from error
                 waited = True
+                turn.give_way()
                 time.sleep(POLL_SECONDS)
             else:
                 return waited

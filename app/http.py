@@ -24,6 +24,7 @@ from app.core.faults import (
     SlowDown,
     StoreFull,
 )
+from app.core.turns import turn
 from app.log import bind, log, unbind
 from app.reading import OPAQUE, Choose, Part, Produced
 from app.service import Wanted
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
     from app.core.settings import Settings
 
 VERSION = version("imgfn")
+NO_STORE = {"Cache-Control": "no-store"}
 EXPOSED = "ETag, X-Request-Id, X-Imgfn-Result, X-Imgfn-Note, X-Imgfn-Version, Server-Timing, Content-Length"
+CLOSED = {  # unless an answer says otherwise
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+SENT_AT_ONCE_BYTES = 65536  # what a kernel takes whole, however slowly the caller reads
 
 # What a machine can run out of while nobody is at fault; the store's own shortages come as its Faults.
 SHORTAGES: dict[int, type[Fault]] = {
@@ -51,10 +59,10 @@ SHORTAGES: dict[int, type[Fault]] = {
 class Exchange:
     """One request on its way: what was asked, and what the log line will say of it."""
 
-    def __init__(self, environ: "WSGIEnvironment", mount: str, settings: "Settings") -> None:
-        self.request = Request(environ)
+    def __init__(self, request: Request, mount: str, settings: "Settings") -> None:
+        self.request = request
         self.settings = settings
-        self.path = path_below(environ, mount, settings.max_url_bytes)
+        self.path = path_below(request.environ, mount, settings.max_url_bytes)
         self.facts: dict[str, Any] = {}
         self._mount = mount
 
@@ -75,8 +83,7 @@ def serve(
 ) -> Iterable[bytes]:
     """Run one request to its end: a Fault becomes a problem document, anything else is a bug of ours and a 500."""
     began = time.perf_counter()
-    environ = conform(environ)
-    request = Request(environ)
+    request = Request(conform(environ))
     request_id = choose_request_id(request.headers.get("X-Request-Id"))
     bind(request_id=request_id)
     facts: dict[str, Any] = {}
@@ -87,7 +94,7 @@ def serve(
             allow = ", ".join((*methods, "OPTIONS"))
             raise MethodNotAllowed(f"{request.method} is not allowed here", expected=allow, headers={"Allow": allow})
         else:
-            exchange = Exchange(environ, mount, settings())
+            exchange = Exchange(request, mount, settings())
             facts = exchange.facts
             response = answer(exchange)
     except Fault as fault:
@@ -101,7 +108,9 @@ def serve(
     line = {"function": mount.strip("/") or "web", "method": request.method, "status": response.status_code, **facts}
     observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
     unbind("request_id")
-    return response(environ, start_response)
+    if sent_bytes > SENT_AT_ONCE_BYTES:
+        turn.give_way()
+    return response(request.environ, start_response)
 
 
 def _explain(error: Exception) -> Fault:
@@ -126,9 +135,7 @@ def problem(fault: Fault, request: Request, request_id: str) -> Response:
     else:
         chosen = kinds[0]
         body = json.dumps(told, ensure_ascii=False) + "\n"
-    response = Response(body, fault.status, fault.headers, content_type=chosen)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return Response(body, fault.status, fault.headers | NO_STORE, content_type=chosen)
 
 
 def _fault_from(error: HTTPException, request: Request) -> Fault:
@@ -149,9 +156,7 @@ def not_modified(wanted: Wanted, request: Request, max_age: int) -> Response | N
         fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
     if not fresh:
         return None
-    response = Response(status=304)
-    _add_validators(response, wanted, max_age)
-    return response
+    return Response(status=304, headers=_validators(wanted, max_age))
 
 
 def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
@@ -176,43 +181,40 @@ def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
 
 def picture(produced: Produced, wanted: Wanted, max_age: int) -> Response:
     """The answer with a picture or a report in it."""
-    response = Response(produced.chunks, content_type=produced.content_type, direct_passthrough=True)
-    headers = response.headers
-    if produced.part is not None:
-        start, length = produced.part
-        response.status_code = 206
-        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{produced.size}"
-        headers["Content-Length"] = str(length)
-    else:
-        headers["Content-Length"] = str(produced.size)
-    headers["Accept-Ranges"] = "bytes"
-    headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
     # An SVG is a program: nobody may open a stored one in our origin.
     closed = produced.content_type in ("image/svg+xml", OPAQUE)
-    headers["Content-Disposition"] = "attachment" if closed else "inline"
-    headers["X-Imgfn-Result"] = "made" if produced.made else "kept"
+    headers = {
+        **_validators(wanted, max_age),
+        "Content-Length": str(produced.size),
+        "Accept-Ranges": "bytes",
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Disposition": "attachment" if closed else "inline",
+        "X-Imgfn-Result": "made" if produced.made else "kept",
+        "Server-Timing": ", ".join(f"{name};dur={value:.1f}" for name, value in produced.milliseconds.items()),
+    }
     if produced.notes:
         headers["X-Imgfn-Note"] = "; ".join(produced.notes)
-    timings = ", ".join(f"{name};dur={value:.1f}" for name, value in produced.milliseconds.items())
-    headers["Server-Timing"] = timings
-    _add_validators(response, wanted, max_age)
-    return response
+    status = 200
+    if produced.part is not None:
+        start, length = produced.part
+        status = 206
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{produced.size}"
+        headers["Content-Length"] = str(length)
+    return Response(produced.chunks, status, headers, content_type=produced.content_type, direct_passthrough=True)
 
 
 def receipt(body: Any, status: int) -> Response:
     """A JSON answer that is not a picture and not a problem."""
-    response = Response(json.dumps(body, ensure_ascii=False) + "\n", status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return Response(json.dumps(body, ensure_ascii=False) + "\n", status, NO_STORE, content_type="application/json")
 
 
-def _add_validators(response: Response, wanted: Wanted, max_age: int) -> None:
-    headers = response.headers
-    headers["ETag"] = f'"{wanted.etag}"'
-    headers["Last-Modified"] = http_date(wanted.source.modified)
-    headers["Cache-Control"] = f"public, max-age={max_age}"
-    if wanted.varies:
-        headers["Vary"] = "Accept"
+def _validators(wanted: Wanted, max_age: int) -> dict[str, str]:
+    headers = {
+        "ETag": f'"{wanted.etag}"',
+        "Last-Modified": http_date(wanted.source.modified),
+        "Cache-Control": f"public, max-age={max_age}",
+    }
+    return headers | {"Vary": "Accept"} if wanted.varies else headers
 
 
 def _preflight(methods: tuple[str, ...]) -> Response:
@@ -229,17 +231,16 @@ def _preflight(methods: tuple[str, ...]) -> Response:
 def _finish(response: Response, request: Request, request_id: str, settings: "Callable[[], Settings]") -> None:
     """What every answer carries, the refused ones too."""
     headers = response.headers
-    headers["X-Request-Id"] = request_id
-    headers["X-Imgfn-Version"] = VERSION
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    headers.setdefault("Referrer-Policy", "no-referrer")
+    told = {"X-Request-Id": request_id, "X-Imgfn-Version": VERSION, "X-Content-Type-Options": "nosniff"}
+    told |= {name: value for name, value in CLOSED.items() if name not in headers}
     allowed = settings().cors_origins
+    origin = request.headers.get("Origin")
     if "*" in allowed:
-        headers["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone
+        told["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone
     elif allowed:
-        headers.add("Vary", "Origin")
-        if (origin := request.headers.get("Origin")) in allowed:
-            headers["Access-Control-Allow-Origin"] = origin
-    if "Access-Control-Allow-Origin" in headers:
-        headers["Access-Control-Expose-Headers"] = EXPOSED
+        told["Vary"] = "Origin"
+        if origin in allowed:
+            told["Access-Control-Allow-Origin"] = origin
+    if "Access-Control-Allow-Origin" in told:
+        told["Access-Control-Expose-Headers"] = EXPOSED
+    headers.extend(told)

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from app.core.faults import InvalidArgument, MissingArgument, NoSuchStyle
@@ -53,7 +54,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     styled: bool = field(default=False, compare=False)  # whether all of it is one style
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The canonical text: result key, ETag and log all use it; `parse_path` reads it back."""
         return "/".join(step.text for step in self.steps)

@@ -19,6 +19,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Retry, Timeout
 
+from app.core.turns import turn
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
@@ -40,6 +42,7 @@ class Call:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Let the seconds run, for this thread's sockets."""
+        turn.give_way()
         self._end = time.monotonic() + self._left
         token = _current.set(self)
         try:

@@ -14,7 +14,7 @@ from app.core.runtime import private_folder
 from app.core.settings import BadSettings, Settings, load_settings
 from app.log import log
 from app.telemetry import METRICS_FOLDER, METRICS_SEAT, capture_logging, configure_logging
-from app.web.door import watch
+from app.web.worker import Worker
 
 OWN_DESCRIPTORS = 30  # of a worker that does nothing
 DESCRIPTORS_EACH = 6
@@ -40,7 +40,7 @@ _settings = _read_settings()
 configure_logging(_settings.log_level)
 
 bind = [f"{_settings.host}:{_settings.port}"]
-worker_class = "gthread"
+worker_class = Worker
 workers = _settings.workers
 threads = _settings.threads
 
@@ -104,9 +104,8 @@ def post_fork(_server: Any, worker: Any) -> None:
     os.environ[METRICS_SEAT] = str(worker.seat)
 
 
-def post_worker_init(worker: Any) -> None:
-    """Let no connection be lost; have the stores open and the render processes running before the first request."""
-    watch(worker)
+def post_worker_init(_worker: Any) -> None:
+    """Have the stores open and the render processes running before the first request."""
     try:
         wiring.open_service(None)
     except Fault as fault:

@@ -1,0 +1,162 @@
+"""Gunicorn's threaded worker, whose threads take their requests from the kernel themselves, one at a time."""
+
+import errno
+import os
+import select
+import selectors
+import socket
+import time
+from typing import Any
+
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+from app.core.turns import turn
+
+TICK_SECONDS = 1.0  # between two looks at what no event tells
+SHORT_TICK_SECONDS = 0.05  # the same while one of those is waited for
+QUEUE = 2048  # connections that the kernel lets wait (gunicorn's backlog)
+PEEKED_BYTES = 16384  # longer heads are rare
+QUICK = (b"GET ", b"HEAD ")
+ONCE = select.EPOLLIN | select.EPOLLONESHOT
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
+    """One thread takes connections, the others take turns at answering the requests on them.
+
+    gthread's main loop hands each request to a thread and is handed the connection back: three threads are woken for
+    one answer, and all that are awake fight for the interpreter. Here who has the turn asks the kernel for a request,
+    answers it, and asks for the next, until an answer has to wait; then another thread has the turn. HTTP itself, and
+    when a connection is kept or closed, are gthread's.
+
+    Where no descriptor is free connections stay in the kernel's queue (gthread raises), and at a stop those in that
+    queue are answered first (gthread resets them).
+    """
+
+    alive: bool
+    sockets: list[Any]
+
+    def init_process(self) -> None:
+        self._requests = select.epoll()  # on the connections below, each of which is armed for one event
+        self.keepalived_conns: dict[int, TConn] = {}  # those that wait for a request, by descriptor
+        self._open: set[TConn] = set()
+        self._told_to_stop = False
+        super().init_process()
+
+    def run(self) -> None:
+        """Take connections until told to stop; then wait until what they have asked is answered."""
+        for _ in range(self.cfg.threads):
+            self.tpool.submit(self._serve)
+        self.poller.register(self.PIPE[0], selectors.EVENT_READ, lambda pipe: os.read(pipe, 4096))  # signals wake us
+        while self.alive and self.is_parent_alive():
+            self.set_accept_enabled(len(self._open) < self.worker_connections)
+            self._tick(TICK_SECONDS if self._accepting else SHORT_TICK_SECONDS)
+            if self._told_to_stop:
+                self._close_door()
+        self.set_accept_enabled(False)
+        self.alive = False
+        for connection in list(self.keepalived_conns.values()):
+            self._set_timeout(connection)
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while self._open and time.monotonic() < deadline:
+            self._tick(SHORT_TICK_SECONDS)
+        ended, other_end = os.pipe()
+        os.close(other_end)
+        self._requests.register(ended)  # a pipe that has hung up, for every thread to see
+        self.tpool.shutdown(wait=False)
+
+    def accept(self, listener: Any) -> None:
+        """Take one connection; without a descriptor for it, later."""
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                time.sleep(SHORT_TICK_SECONDS)
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):  # another worker's by now, or nobody's
+                raise
+            return
+        connection = TConn(self.cfg, sock, client, listener.getsockname())
+        connection.data_ready = True  # whenever a thread sees it
+        self._open.add(connection)
+        self._requests.register(sock, 0)
+        self._await_request(connection)
+
+    def handle_exit(self, _signal: int, _frame: object) -> None:
+        """Leave SIGTERM to the loop: it can come while this thread holds a lock that a connection needs."""
+        self._told_to_stop = True
+
+    def _serve(self) -> None:
+        """What a thread does: answer request after request, until the worker ends."""
+        while True:
+            turn.take()
+            for descriptor, _ in self._requests.poll(maxevents=1):
+                turn.begin()
+                connection = self.keepalived_conns.pop(descriptor, None)
+                if connection is not None:
+                    self._answer(connection)
+                elif not self.alive and not self._open:
+                    turn.give_way()
+                    return
+
+    def _answer(self, connection: TConn) -> None:
+        """Answer what has come on `connection`, and have it wait for more or close it."""
+        keep = False
+        try:
+            if not _asks_at_once(connection):
+                turn.give_way()
+            keep = self.handle(connection)
+            # What was read ahead into the next request makes the socket readable no more.
+            while keep and connection.parser.unreader.buf.getvalue():
+                keep = self.handle(connection)
+        finally:
+            if keep:
+                self._await_request(connection)
+            else:
+                turn.give_way()  # a client may take its time to go
+                self._close(connection, graceful=True)
+
+    def _await_request(self, connection: TConn) -> None:
+        self._set_timeout(connection)
+        descriptor = connection.sock.fileno()
+        self.keepalived_conns[descriptor] = connection
+        self._requests.modify(descriptor, ONCE)
+
+    def _set_timeout(self, connection: TConn) -> None:
+        """Say how long `connection` may wait for a request: it is not kept long once the worker stops."""
+        connection.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+
+    def _close(self, connection: TConn, graceful: bool) -> None:
+        connection.close(graceful=graceful)
+        self._open.discard(connection)
+
+    def _tick(self, seconds: float) -> None:
+        """Wait for events that long at most, and close the connections that have waited too long."""
+        self.notify()
+        self.wait_for_and_dispatch_events(seconds)
+        now = time.monotonic()
+        for descriptor, connection in list(self.keepalived_conns.items()):
+            if connection.timeout <= now and self.keepalived_conns.pop(descriptor, None) is not None:
+                self._close(connection, graceful=False)
+
+    def _close_door(self) -> None:
+        """Take what has connected already, close the door, and let the worker finish.
+
+        A socket that closes resets the connections that wait in its queue, and those clients may have sent everything.
+        """
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            for _ in range(QUEUE):
+                if not select.select([listener], [], [], 0)[0]:
+                    break
+                self.accept(listener)
+            listener.close()
+        self.sockets = []
+        self.alive = False
+
+
+def _asks_at_once(connection: TConn) -> bool:
+    """Whether a request has come whole, and is of a kind that may be answered without waiting."""
+    try:
+        head = connection.sock.recv(PEEKED_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return False
+    return head.startswith(QUICK) and b"\r\n\r\n" in head

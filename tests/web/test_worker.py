@@ -1,0 +1,116 @@
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.target import children
+from tests.servers import Server, serving
+
+LARGE = b"GIF89a" + os.urandom(8 << 20)  # more than sockets hold
+ASKED = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "data" / "sources").mkdir(parents=True)
+    (folder / "data" / "sources" / "large.gif").write_bytes(LARGE)
+    with serving(folder, workers="1", threads="4") as running:
+        yield running
+
+
+def connected(server: Server, stack: ExitStack) -> socket.socket:
+    return stack.enter_context(socket.create_connection((server.host, server.port), timeout=10))
+
+
+def answered(connection: socket.socket, times: int = 1) -> None:
+    got = b""
+    while got.count(b"alive\n") < times:
+        chunk = connection.recv(65536)
+        assert chunk, got
+        got += chunk
+    assert got.count(b"HTTP/1.1 200 ") == times
+
+
+def test_half_a_request_keeps_nobody_from_theirs(server: Server):
+    with ExitStack() as stack:
+        slow, quick = connected(server, stack), connected(server, stack)
+        slow.sendall(ASKED[:20])
+        for _ in range(20):
+            quick.sendall(ASKED)
+            answered(quick)
+        slow.sendall(ASKED[20:])
+        answered(slow)
+
+
+def test_who_does_not_read_keeps_nobody_from_their_answer(server: Server):
+    with ExitStack() as stack:
+        idle = [connected(server, stack) for _ in range(3)]
+        for connection in idle:
+            connection.sendall(b"GET /proc/large.gif HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert connection.recv(20).startswith(b"HTTP/1.1 200 ")
+        quick = connected(server, stack)
+        for _ in range(20):
+            quick.sendall(ASKED)
+            answered(quick)
+        for connection in idle:
+            rest = b""
+            while chunk := connection.recv(1 << 20):
+                rest += chunk
+            assert rest.endswith(LARGE)
+
+
+def test_more_connections_than_threads_are_kept(server: Server):
+    with ExitStack() as stack:
+        many = [connected(server, stack) for _ in range(100)]
+        for _ in range(3):
+            for connection in many:
+                connection.sendall(ASKED)
+            for connection in many:
+                answered(connection)
+
+
+def test_requests_that_come_at_once_on_one_connection_are_all_answered(server: Server):
+    with ExitStack() as stack:
+        connection = connected(server, stack)
+        connection.sendall(3 * ASKED)
+        answered(connection, 3)
+        connection.sendall(ASKED)
+        answered(connection)
+
+
+def test_a_connection_that_is_to_be_closed_is_closed(server: Server):
+    with ExitStack() as stack:
+        connection = connected(server, stack)
+        connection.sendall(ASKED.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+        answered(connection)
+        assert connection.recv(1) == b""
+
+
+def test_a_caller_who_goes_away_takes_no_thread_along(server: Server):
+    for _ in range(20):  # five times as many as there are threads
+        with ExitStack() as stack:
+            connection = connected(server, stack)
+            connection.sendall(b"GET /proc/large.gif HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.recv(20)
+    assert server.ask("/healthz").status == 200
+
+
+def test_a_worker_that_stops_closes_what_it_keeps(tmp_path: Path):
+    with serving(tmp_path, workers="1") as server, ExitStack() as stack:
+        connection = connected(server, stack)
+        connection.sendall(ASKED)
+        answered(connection)
+        assert server.stop() == 0
+        assert connection.recv(1) == b""
+
+
+def test_a_worker_that_has_answered_its_share_is_replaced_and_nobody_notices(tmp_path: Path):
+    share = ("--max-requests", "3", "--max-requests-jitter", "0")
+    with serving(tmp_path, "--config", "python:app.web.server", *share, workers="1") as server:
+        first = children(server.process.pid)
+        assert {server.ask("/healthz").status for _ in range(20)} == {200}
+        assert not set(first) & set(children(server.process.pid))
