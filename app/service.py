@@ -114,6 +114,8 @@ class Service:
         except (StoreUnavailable, StoreTimeout) as fault:
             # The answer can still be made, as long as its source is there.
             observe_mishap("result_not_read", key=wanted.key, code=fault.code, detail=fault.detail)
+        if not self.flights.has(wanted.etag):
+            self.renderer.look_for_room()
         return self.flights.join(
             wanted.etag,
             lambda: self._find(wanted),
@@ -196,7 +198,6 @@ class Service:
         return Produced((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
 
     def _make(self, wanted: Wanted, unbounded: bool) -> Produced:
-        self.renderer.look_for_room()
         if not unbounded:
             self.plan_rate.spend(wanted.source.key)
         began = time.perf_counter()

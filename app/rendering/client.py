@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TypeVar
 from app.core.faults import BadImage, Fault, RenderTimeout, SlowDown
 from app.core.kinds import Mark
 from app.core.plan import Plan
+from app.core.turns import turn
 from app.imaging.decode import Header
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered
@@ -33,7 +34,7 @@ GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
 IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
 POLL_SECONDS = 0.02
 FULL_SECONDS = 0.1  # that a queue which was found full is not waited for again: no process is idle
-LULL_SECONDS = 0.01  # that it is not even tried: every try costs CPU that the renders in front of us need
+LULL = 0.25  # of the time a job has to wait, that it is not even tried: tries cost CPU that the renders need
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
 TRIES = 3  # of pools that go away under us
@@ -74,6 +75,7 @@ class ProcessRenderer:
         self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs), runtime_dir)
         self._quarantine = Quarantine(self._pool.quarantine_dir)
         self._full_at = -FULL_SECONDS  # when the queue was last found full
+        self._waited = 0.0  # seconds that the last job spent in the queue
 
     def start(self) -> None:
         """Have the pool running before the first picture is asked for."""
@@ -84,7 +86,7 @@ class ProcessRenderer:
         self._pool.close()
 
     def look_for_room(self) -> None:
-        if time.monotonic() < self._full_at + LULL_SECONDS:
+        if time.monotonic() < self._full_at + LULL * self._waited:
             raise _full()
 
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
@@ -95,6 +97,7 @@ class ProcessRenderer:
 
     def _ask(self, plan: str | None, source: Source, marks: list[bytes], load: Load[Answer]) -> Answer:
         """What a process makes of one job; a Fault where it refuses it or dies over it."""
+        turn.give_way()
         if self._quarantine.holds(source.file, source.size):
             observe_mishap("image_in_quarantine", plan=plan, bytes=source.size)
             raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
@@ -136,7 +139,9 @@ class ProcessRenderer:
             try:
                 connection.settimeout(self._seconds + START_SECONDS)
                 send_job(connection, job, source, marks)
+                queued = time.monotonic()
                 if connection.recv(len(BEGUN)) == BEGUN:
+                    self._waited = time.monotonic() - queued
                     return connection
             except TimeoutError as error:
                 connection.close()
