@@ -22,6 +22,8 @@ from bench.family import Family
 from bench.peers import PEERS, REPORT
 
 START_SECONDS = 30
+# Removed at the end only: for minutes after files were deleted, ext4 looks for free inodes among them, file by file.
+SCRATCH = tempfile.TemporaryDirectory(prefix="imgfn-bench-")
 Box = tuple[int, int]
 WRITTEN = {"jpg": "jpeg", "png": "png", "webp": "webp", "avif": "avif"}  # how most peers name a format
 
@@ -142,33 +144,33 @@ def free_port() -> int:
 @contextmanager
 def running(server: Server, sources: list[Path], **environ: str) -> Iterator[Running]:
     """The server with `sources`, until the block is left; everything it started ends with it."""
-    with tempfile.TemporaryDirectory(prefix="imgfn-bench-") as scratch:
-        folder = Path(scratch) / "files"
-        folder.mkdir()
-        if server is not OURS:
+    scratch = Path(tempfile.mkdtemp(dir=SCRATCH.name))
+    folder = scratch / "files"
+    folder.mkdir()
+    if server is not OURS:
+        for source in sources:
+            shutil.copy(source, folder)
+    port = free_port()
+    family = Family()
+    log = scratch / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            server.command(port, folder),
+            env=os.environ | dict(server.environ(port, folder)) | environ | family.mark,
+            cwd=scratch,  # no .env of the tree is read
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        _wait(process, port, log)
+        if server is OURS:
             for source in sources:
-                shutil.copy(source, folder)
-        port = free_port()
-        family = Family()
-        log = Path(scratch) / "log"
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                server.command(port, folder),
-                env=os.environ | dict(server.environ(port, folder)) | environ | family.mark,
-                cwd=scratch,  # no .env of the tree is read
-                stdout=file,
-                stderr=file,
-            )
-        try:
-            _wait(process, port, log)
-            if server is OURS:
-                for source in sources:
-                    upload(f"http://127.0.0.1:{port}", source)
-            yield Running(server, f"http://127.0.0.1:{port}", family, folder)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            family.end(seconds=10)
-            process.wait()
+                upload(f"http://127.0.0.1:{port}", source)
+        yield Running(server, f"http://127.0.0.1:{port}", family, folder)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        family.end(seconds=10)
+        process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

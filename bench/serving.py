@@ -184,9 +184,10 @@ def overload(sources: Sources) -> list[Figure]:
         for pairs in (PAIRS[:1], PAIRS):
             cells = [Cell(source, target, FIT) for source, target in pairs]
             asked = in_turn(cells, sources)
+            seconds = SECONDS * len(cells) ** 0.5  # pictures of six costs need more of them for a mean
             load.closed(up.base, asked, 4, 2)
-            peak = max(load.closed(up.base, asked, clients, 2 * SECONDS).rate for clients in (2, 4, 8))
-            flood = load.offered(up.base, asked, 4 * peak, 3 * SECONDS)
+            peak = max(load.closed(up.base, asked, clients, 2 * seconds).rate for clients in (2, 4, 8))
+            flood = load.offered(up.base, asked, 4 * peak, 3 * seconds)
             told({"overload": _called(cells), "peak": peak} | flood.summary())
             figures.append(least(f"goodput under 4x overload, {_called(cells)}", "its peak", flood.rate / peak, 0.90))
     return figures
