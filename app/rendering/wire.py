@@ -89,7 +89,7 @@ def receive_job(sock: socket.socket) -> tuple[Job, BinaryIO, list[bytes]]:
     source: BinaryIO = os.fdopen(descriptors[0], "rb", buffering=0)
     with _reader(sock) as rest:
         job = Job.load(start + rest.readline())
-        return job, source, [read(rest, size) for size in job.marks]
+        return job, source, [_read(rest, size) for size in job.marks]
 
 
 def send_answer(sock: socket.socket, line: Mapping[str, object], body: bytes = b"") -> None:
@@ -109,14 +109,14 @@ def receive_answer(sock: socket.socket, most: int) -> tuple[dict[str, Any], byte
             size = told["size"]
             if not 0 <= size <= most:
                 raise ValueError(size)
-            return told, read(answer, size)
+            return told, _read(answer, size)
 
 
 def _reader(sock: socket.socket) -> io.BufferedReader:
     return io.BufferedReader(socket.SocketIO(sock, "r"), BUFFER_BYTES)
 
 
-def read(file: io.BufferedIOBase, size: int) -> bytes:
+def _read(file: io.BufferedIOBase, size: int) -> bytes:
     """Exactly `size` bytes; ConnectionError where the other side ends earlier."""
     body = file.read(size)
     if len(body) != size:
