@@ -8,8 +8,15 @@ LONGEST = 200  # characters of one value that are told
 
 
 def tags_of(source: bytes, header: Header) -> dict[str, str]:
-    """The tags of the picture, its camera part and its place, by the names of EXIF 2.32; binary ones are left out."""
-    exif: Image.Exif = guarded(lambda: read_exif(source, header))
+    """The tags of the picture, its camera part and its place, by the names of EXIF 2.32; binary ones are left out.
+
+    Raises BadImage where the record is broken.
+    """
+    # All of it is guarded: Pillow reads the parts of a record, and their values, when they are asked for.
+    return guarded(lambda: _tags_in(read_exif(source, header)))
+
+
+def _tags_in(exif: Image.Exif) -> dict[str, str]:
     told = {}
     for names, tags in (
         (ExifTags.TAGS, exif),

@@ -1,10 +1,11 @@
 import base64
 import json
+import struct
 
 import pytest
 from PIL import ExifTags, Image
 
-from app.core.faults import InvalidArgument
+from app.core.faults import BadImage, InvalidArgument
 from app.core.plan import parse_oss
 from app.ops import placeholder
 from tests.operations.drawing import file_of, made
@@ -127,3 +128,12 @@ def test_a_thumbhash_tells_transparency_and_shape():
     assert clear[2] & 0x80
     assert opaque[4] & 0x80, "a landscape"
     assert not clear[4] & 0x80
+
+
+@pytest.mark.parametrize("pointer", [ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo])
+def test_exif_whose_parts_lie_outside_of_it_is_the_pictures_fault(pointer):
+    header = b"II*\0" + struct.pack("<I", 8)
+    record = header + struct.pack("<HHHIII", 1, pointer, 4, 1, 9999, 0)  # one entry, which points to byte 9999
+    source = file_of(scene(), "JPEG", exif=b"Exif\0\0" + record)
+    with pytest.raises(BadImage):
+        made("info", source)
