@@ -40,6 +40,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         self.keepalived_conns: dict[int, TConn] = {}  # those that wait for a request, by descriptor
         self._open: set[TConn] = set()
         self._told_to_stop = False
+        self._stopped = float("inf")  # when, by the monotonic clock
         super().init_process()
 
     def run(self) -> None:
@@ -54,10 +55,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
                 self._close_door()
         self.set_accept_enabled(False)
         self.alive = False
-        for connection in list(self.keepalived_conns.values()):
-            self._set_timeout(connection)
-        deadline = time.monotonic() + self.cfg.graceful_timeout
-        while self._open and time.monotonic() < deadline:
+        self._stopped = time.monotonic()
+        while self._open and time.monotonic() < self._stopped + self.cfg.graceful_timeout:
             self._tick(SHORT_TICK_SECONDS)
         ended, other_end = os.pipe()
         os.close(other_end)
@@ -115,14 +114,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
                 self._close(connection, graceful=True)
 
     def _await_request(self, connection: TConn) -> None:
-        self._set_timeout(connection)
+        connection.set_timeout()
         descriptor = connection.sock.fileno()
         self.keepalived_conns[descriptor] = connection
         self._requests.modify(descriptor, ONCE)
-
-    def _set_timeout(self, connection: TConn) -> None:
-        """Say how long `connection` may wait for a request: it is not kept long once the worker stops."""
-        connection.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
 
     def _close(self, connection: TConn, graceful: bool) -> None:
         connection.close(graceful=graceful)
@@ -133,8 +128,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         self.notify()
         self.wait_for_and_dispatch_events(seconds)
         now = time.monotonic()
-        for descriptor, connection in list(self.keepalived_conns.items()):
-            if connection.timeout <= now and self.keepalived_conns.pop(descriptor, None) is not None:
+        for descriptor, connection in list(self.keepalived_conns.items()):  # who has waited longest comes first
+            began = connection.timeout - self.cfg.keepalive
+            if now < min(connection.timeout, max(began, self._stopped) + STOP_KEEPALIVE_LINGER):
+                break
+            if self.keepalived_conns.pop(descriptor, None) is not None:
                 self._close(connection, graceful=False)
 
     def _close_door(self) -> None:
