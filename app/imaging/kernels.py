@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyvips
 
 Scale = tuple[float, float]  # across, down
+STRIP_ROWS = 64  # so few that what a strip needs stays in the cache
 BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 TRANSPOSE = {
     Turn(1): Image.Transpose.ROTATE_270,  # Pillow counts against the clock
@@ -61,9 +62,17 @@ def from_pixels(pixels: memoryview, like: "pyvips.Image") -> "pyvips.Image":
 
 
 def to_pillow(image: "pyvips.Image") -> Image.Image:
-    """Compute an 8-bit libvips picture of one to four bands: L, LA, RGB or RGBA."""
+    """Compute an 8-bit libvips picture of one to four bands: L, LA, RGB or RGBA.
+
+    In this very thread, strip by strip: `write_to_memory` has a worker thread, and wakes its caller after every strip.
+    """
     mode = BANDS[image.bands]
-    return Image.frombuffer(mode, (image.width, image.height), image.write_to_memory(), "raw", mode, 0, 1)
+    region, row = vips().Region.new(image), image.width * image.bands
+    pixels = bytearray(row * image.height)
+    for top in range(0, image.height, STRIP_ROWS):
+        rows = min(STRIP_ROWS, image.height - top)
+        pixels[top * row : (top + rows) * row] = region.fetch(0, top, image.width, rows)
+    return Image.frombuffer(mode, (image.width, image.height), pixels, "raw", mode, 0, 1)
 
 
 def turned(image: Image.Image, turn: Turn) -> Image.Image:
