@@ -5,34 +5,32 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from app.core.faults import SlowDown
 from app.core.turns import turn
+from app.log import log
 
 T = TypeVar("T")
 POLL_SECONDS = 0.01
-MAX_LANDINGS = 64  # more than that and a caller lands its own result: a slow store slows us, memory does not grow
 
 
 class Flights(Generic[T]):
     """Work by name, done once however many ask for it at the same time.
 
-    `background` lands results on threads of their own, after the answer; without it (cloud functions, which are frozen
-    between requests) the caller does it.
+    Its results land after the answer where threads take turns (app.core.turns), else before it: a cloud function is
+    frozen between requests.
     """
 
-    def __init__(self, lock_file: Path, wait_seconds: float, *, background: bool) -> None:
+    def __init__(self, lock_file: Path, wait_seconds: float) -> None:
         self._descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._wait_seconds = wait_seconds
         self._mutex = threading.Lock()
         self._futures: dict[str, Future[T]] = {}
-        # The interpreter waits for these threads when it ends, so a stopped worker still lands what it made.
-        self._landings = ThreadPoolExecutor(2, thread_name_prefix="landing")
-        self._room = threading.BoundedSemaphore(MAX_LANDINGS) if background else threading.Semaphore(0)
 
     def join(self, name: str, found: Callable[[], T | None], work: Callable[[], T], land: Callable[[T], None]) -> T:
         """The result of `work`, made by this caller or by another one that is at it already.
@@ -46,8 +44,8 @@ class Flights(Generic[T]):
             if leads := future is None:
                 future = self._futures[name] = Future()
         if not leads:
-            turn.give_way()
-            return future.result()
+            with turn.waiting():
+                return future.result()
         try:
             waited = self._lock(name)
             try:
@@ -80,15 +78,15 @@ class Flights(Generic[T]):
             try:
                 if land is not None:
                     land(result)
+            except Exception:  # whoever asked for the result has it
+                log.exception("bug")
             finally:
                 self._unlock(name)
                 self._forget(name)
 
-        if land is None or not self._room.acquire(blocking=False):
-            finish()
-            return
         # In a copy of the context: what the landing logs carries the id of the request that made the result.
-        self._landings.submit(copy_context().run, finish).add_done_callback(lambda _: self._room.release())
+        if land is None or not turn.afterwards(partial(copy_context().run, finish)):
+            finish()
 
     def _forget(self, name: str) -> None:
         with self._mutex:
@@ -109,8 +107,8 @@ class Flights(Generic[T]):
                 if time.monotonic() > deadline:
                     raise SlowDown(headers={"Retry-After": "1"}) from error
                 waited = True
-                turn.give_way()
-                time.sleep(POLL_SECONDS)
+                with turn.waiting():
+                    time.sleep(POLL_SECONDS)
             else:
                 return waited
 

@@ -1,7 +1,6 @@
 """Settings to Service: the only place that names concrete classes. What is heavy is imported when it is needed."""
 
 import functools
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +70,6 @@ def build_service(chosen: "Settings") -> Service:
             # Who shares a result store shares the flights: their digests mean the same results.
             private_folder(chosen.runtime_dir, "flights") / "lock",
             chosen.render_seconds + chosen.store_deadline_seconds,
-            # Function Compute freezes an instance between requests, and a write with it.
-            background="FC_FUNCTION_NAME" not in os.environ,
         ),
         plan_rate=PlanRate(chosen.new_results_per_source),
         auto_formats=chosen.auto_formats,

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from app.core.faults import SlowDown
+from app.core.turns import turn
 from app.flights import Flights
 
 
 def fly(gate: Barrier, lock: Path, landed: Path, count: Path) -> None:
     """Join flight 'ab' from this process; every piece of work done leaves a line in `count`."""
-    flights: Flights[str] = Flights(lock, 10, background=True)
+    flights: Flights[str] = Flights(lock, 10)
 
     def work() -> str:
         with count.open("a") as lines:
@@ -43,7 +44,7 @@ def test_processes_that_ask_at_once_share_one_piece_of_work(tmp_path: Path) -> N
 
 
 def test_threads_that_ask_at_once_share_one_piece_of_work_and_its_fault(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10, background=True)
+    flights: Flights[int] = Flights(tmp_path / "lock", 10)
     made = []
     gate = threading.Barrier(8)
 
@@ -69,25 +70,43 @@ def test_threads_that_ask_at_once_share_one_piece_of_work_and_its_fault(tmp_path
     assert len(made) == 2
 
 
-def test_the_answer_does_not_wait_for_the_landing(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10, background=True)
-    may_land = threading.Event()
-    assert flights.join("ef", lambda: None, lambda: 1, lambda _: may_land.wait(5) and None) == 1
-    # Who asks while it lands gets the same result, not a second one.
-    assert flights.join("ef", lambda: None, lambda: 2, lambda _: None) == 1
-    may_land.set()
-    flights.settle()
+def test_where_threads_take_turns_the_answer_does_not_wait_for_the_landing(tmp_path: Path) -> None:
+    flights: Flights[int] = Flights(tmp_path / "lock", 10)
+    landed: list[int] = []
+    works = iter((True, False))
+
+    def serve() -> None:
+        while turn.take(lambda _: next(works) or "end") is True:
+            assert flights.join("ef", lambda: None, lambda: 1, landed.append) == 1
+            # Who asks before it lands gets the same result, not a second one.
+            assert flights.join("ef", lambda: None, lambda: 2, lambda _: None) == 1
+            assert landed == []
+        turn.give_way()
+        done.append(1)
+
+    done: list[int] = []
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join(10)
+    assert done
+    assert landed == [1]
 
 
-def test_without_a_background_the_landing_comes_first(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10, background=False)
+def test_elsewhere_the_landing_comes_first(tmp_path: Path) -> None:
+    flights: Flights[int] = Flights(tmp_path / "lock", 10)
     landed: list[int] = []
     flights.join("01", lambda: None, lambda: 1, landed.append)
     assert landed == [1]
 
 
+def test_a_landing_that_breaks_costs_no_answer(tmp_path: Path) -> None:
+    flights: Flights[int] = Flights(tmp_path / "lock", 10)
+    assert flights.join("45", lambda: None, lambda: 1, lambda _: 1 // 0 and None) == 1
+    assert not flights.has("45")
+
+
 def test_a_flight_that_failed_can_be_tried_again(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10, background=True)
+    flights: Flights[int] = Flights(tmp_path / "lock", 10)
 
     def fail() -> int:
         raise SlowDown("no")

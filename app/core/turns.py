@@ -2,52 +2,136 @@
 
 Python threads that run at once stop one another at every system call, dozens of times for one answer. A server whose
 threads take turns (app.web.worker) lets one of them answer whatever is answered at once, one request after the other;
-as soon as that one gives way, the next thread is at it. Where nobody takes turns, as in a cloud function, to give way
-does nothing.
+as soon as that one has to wait, the next thread is at it, and who has waited takes a turn again before it goes on.
+Where nobody takes turns, as in a cloud function, all of this does nothing.
 """
 
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
-PATIENCE_SECONDS = 0.05  # after which whoever has the turn must be waiting for something that we did not think of
+T = TypeVar("T")
+PATIENCE_SECONDS = 0.05  # after which who is still at one request must be waiting for what we did not think of
+GATHER_SECONDS = 0.02
 
 
 class Turn:
-    """One right to run, which threads pass on."""
+    """Two rights: to ask for work, and to run.
+
+    The first has one thread until it waits for somebody: so none is woken as long as work is done at once. The second
+    passes on in the order in which threads come back from waiting.
+    """
 
     def __init__(self) -> None:
-        self._free = threading.Lock()
-        self._next = threading.Lock()  # who has it waits for the turn, all others wait for who has it
-        self._change = threading.Lock()
-        self._owner: int | None = None
-        self._busy_since: float | None = None
+        self._change = threading.Lock()  # of what follows
+        self._asks: int | None = None  # the thread that asks for work, or does what it got
+        self._got_work: float | None = None  # when it got that
+        self._runs: int | None = None
+        self._ran: float = 0.0  # since when
+        self._waiting: deque[tuple[int, threading.Lock]] = deque()  # threads that want to run, and what wakes them
+        self._may_ask = threading.Lock()
+        self._mine = threading.local()
+        self._gather_until = 0.0
 
-    def take(self) -> None:
-        """Wait for the turn. Who was busy with one request for PATIENCE_SECONDS loses it."""
-        me = threading.get_ident()
-        if self._owner != me:
-            with self._next:
-                while not self._free.acquire(timeout=PATIENCE_SECONDS):
-                    with self._change:
-                        if self._stuck():
-                            self._owner = None
-                            break
-                self._owner = me
-        self._busy_since = None
+    def take(self, ask: Callable[[float | None], T]) -> T:
+        """What `ask` gives, and the right to run. What this thread has left for afterwards it does first.
 
-    def begin(self) -> None:
-        """Say that a request has come."""
-        self._busy_since = time.monotonic()
+        `ask` waits for work so many seconds at most, and without end for None; what it gives is false where none came.
+        """
+        self._mine.later = later = getattr(self._mine, "later", [])
+        if later:
+            self.give_way()  # a disk may take its time
+        while later:
+            later.pop(0)()
+        self._stop_running()
+        self._may_ask_next()
+        work = None
+        if time.monotonic() < self._gather_until and not (work := ask(0)):
+            time.sleep(GATHER_SECONDS)
+        work = work or ask(None)
+        self._got_work = time.monotonic()
+        self._run()
+        return work
 
     def give_way(self) -> None:
-        """Let another thread run, if it is this one's turn: it waits for somebody from now on, or ends."""
+        """Let other threads run and ask for work: this one waits for somebody from now on, or ends."""
+        self._stop_running()
         with self._change:
-            if self._owner == threading.get_ident():
-                self._owner = None
-                self._free.release()
+            if self._asks == threading.get_ident():
+                self._stop_asking()
 
-    def _stuck(self) -> bool:
-        return self._busy_since is not None and time.monotonic() > self._busy_since + PATIENCE_SECONDS
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let other threads run while this one waits for somebody."""
+        runs = self._runs == threading.get_ident()
+        self.give_way()
+        try:
+            yield
+        finally:
+            if runs:
+                self._run()
+
+    def afterwards(self, work: Callable[[], None]) -> bool:
+        """Have this thread do `work` when it has answered. False where it takes no turns, and will not do it."""
+        later = getattr(self._mine, "later", None)
+        if later is not None:
+            later.append(work)
+        return later is not None
+
+    def gather(self, until: float) -> None:
+        """Until that time of the monotonic clock, let work gather for GATHER_SECONDS whenever none is there.
+
+        For a machine that is too busy for it: one by one between renders requests find cold caches, and cost more.
+        """
+        self._gather_until = until
+
+    def oversee(self) -> None:
+        """Take both rights from who has been busy with one request for PATIENCE_SECONDS. To be called now and then."""
+        with self._change:
+            latest = time.monotonic() - PATIENCE_SECONDS
+            if self._runs is not None and self._ran < latest:
+                self._pass_on()
+            if self._asks is not None and self._got_work is not None and self._got_work < latest:
+                self._stop_asking()
+
+    def _may_ask_next(self) -> None:
+        """Wait for the right to ask."""
+        me = threading.get_ident()
+        if self._asks != me:
+            self._may_ask.acquire()
+            self._asks = me
+        self._got_work = None
+
+    def _run(self) -> None:
+        """Wait for the right to run."""
+        me = threading.get_ident()
+        with self._change:
+            if self._runs in (None, me):
+                self._runs, self._ran = me, time.monotonic()
+                return
+            woken = threading.Lock()
+            woken.acquire()
+            self._waiting.append((me, woken))
+        woken.acquire()
+
+    def _stop_running(self) -> None:
+        with self._change:
+            if self._runs == threading.get_ident():
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._runs = None
+        if self._waiting:
+            self._runs, woken = self._waiting.popleft()
+            self._ran = time.monotonic()
+            woken.release()
+
+    def _stop_asking(self) -> None:
+        self._asks = None
+        self._may_ask.release()
 
 
 turn = Turn()

@@ -86,8 +86,8 @@ class ProcessRenderer:
         self._pool.close()
 
     def look_for_room(self) -> None:
-        if time.monotonic() < self._full_at + LULL * self._waited:
-            raise _full()
+        if time.monotonic() < self._lull_end:
+            raise self._full()
 
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
         return self._ask(plan.text, Source(source, size), [marks[mark] for mark in plan.marks], load_rendered)
@@ -97,7 +97,6 @@ class ProcessRenderer:
 
     def _ask(self, plan: str | None, source: Source, marks: list[bytes], load: Load[Answer]) -> Answer:
         """What a process makes of one job; a Fault where it refuses it or dies over it."""
-        turn.give_way()
         if self._quarantine.holds(source.file, source.size):
             observe_mishap("image_in_quarantine", plan=plan, bytes=source.size)
             raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
@@ -108,7 +107,8 @@ class ProcessRenderer:
                     begun = time.monotonic()
                     try:
                         connection.settimeout(self._seconds + GRACE_SECONDS)
-                        told, body = receive_answer(connection, self._memory_bytes)
+                        with turn.waiting():
+                            told, body = receive_answer(connection, self._memory_bytes)
                         if "fault" not in told:
                             return load(told, body)
                         fault, trace = load_fault(told)
@@ -140,7 +140,9 @@ class ProcessRenderer:
                 connection.settimeout(self._seconds + START_SECONDS)
                 send_job(connection, job, source, marks)
                 queued = time.monotonic()
-                if connection.recv(len(BEGUN)) == BEGUN:
+                with turn.waiting():
+                    begun = connection.recv(len(BEGUN)) == BEGUN
+                if begun:
                     self._waited = time.monotonic() - queued
                     return connection
             except TimeoutError as error:
@@ -162,8 +164,9 @@ class ProcessRenderer:
             except BlockingIOError as error:
                 if time.monotonic() >= latest:
                     self._full_at = time.monotonic()
-                    raise _full() from error
-                time.sleep(POLL_SECONDS)
+                    raise self._full() from error
+                with turn.waiting():
+                    time.sleep(POLL_SECONDS)
 
     def _overran(self, source: Source, seconds: float) -> Fault:
         self._strike("renderer_overran", source, seconds)
@@ -182,6 +185,10 @@ class ProcessRenderer:
         log.error("renderers_do_not_start", pool_log=self._pool.last_words())
         return SlowDown("the renderers are not running", headers=RETRY_AFTER)
 
+    @property
+    def _lull_end(self) -> float:
+        return self._full_at + LULL * self._waited
 
-def _full() -> Fault:
-    return SlowDown("too many renders are waiting", headers=RETRY_AFTER)
+    def _full(self) -> Fault:
+        turn.gather(self._lull_end)
+        return SlowDown("too many renders are waiting", headers=RETRY_AFTER)

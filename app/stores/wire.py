@@ -42,11 +42,11 @@ class Call:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Let the seconds run, for this thread's sockets."""
-        turn.give_way()
         self._end = time.monotonic() + self._left
         token = _current.set(self)
         try:
-            yield
+            with turn.waiting():
+                yield
         finally:
             _current.reset(token)
             self._left = self._end - time.monotonic()

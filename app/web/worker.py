@@ -12,10 +12,9 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from app.core.turns import turn
 
-TICK_SECONDS = 1.0  # between two looks at what no event tells
-SHORT_TICK_SECONDS = 0.05  # the same while one of those is waited for
+TICK_SECONDS = 0.05  # between two looks at what no event tells
 QUEUE = 2048  # connections that the kernel lets wait (gunicorn's backlog)
-PEEKED_BYTES = 16384  # longer heads are rare
+HEAD_BYTES = 4096  # longer ones are rare
 QUICK = (b"GET ", b"HEAD ")
 ONCE = select.EPOLLIN | select.EPOLLONESHOT
 
@@ -24,9 +23,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
     """One thread takes connections, the others take turns at answering the requests on them.
 
     gthread's main loop hands each request to a thread and is handed the connection back: three threads are woken for
-    one answer, and all that are awake fight for the interpreter. Here who has the turn asks the kernel for a request,
-    answers it, and asks for the next, until an answer has to wait; then another thread has the turn. HTTP itself, and
-    when a connection is kept or closed, are gthread's.
+    one answer, and all that are awake fight for the interpreter. Here one thread asks the kernel for a request, answers
+    it, and asks for the next, until an answer has to wait; then another thread asks. HTTP itself, and when a connection
+    is kept or closed, are gthread's.
 
     Where no descriptor is free connections stay in the kernel's queue (gthread raises), and at a stop those in that
     queue are answered first (gthread resets them).
@@ -50,14 +49,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         self.poller.register(self.PIPE[0], selectors.EVENT_READ, lambda pipe: os.read(pipe, 4096))  # signals wake us
         while self.alive and self.is_parent_alive():
             self.set_accept_enabled(len(self._open) < self.worker_connections)
-            self._tick(TICK_SECONDS if self._accepting else SHORT_TICK_SECONDS)
+            self._tick()
             if self._told_to_stop:
                 self._close_door()
         self.set_accept_enabled(False)
         self.alive = False
         self._stopped = time.monotonic()
         while self._open and time.monotonic() < self._stopped + self.cfg.graceful_timeout:
-            self._tick(SHORT_TICK_SECONDS)
+            self._tick()
         ended, other_end = os.pipe()
         os.close(other_end)
         self._requests.register(ended)  # a pipe that has hung up, for every thread to see
@@ -69,14 +68,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
             sock, client = listener.accept()
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
-                time.sleep(SHORT_TICK_SECONDS)
+                time.sleep(TICK_SECONDS)
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):  # another worker's by now, or nobody's
                 raise
             return
-        connection = TConn(self.cfg, sock, client, listener.getsockname())
+        connection = TConn(self.cfg, _Socket(fileno=sock.detach()), client, listener.getsockname())
         connection.data_ready = True  # whenever a thread sees it
         self._open.add(connection)
-        self._requests.register(sock, 0)
+        self._requests.register(connection.sock, 0)
         self._await_request(connection)
 
     def handle_exit(self, _signal: int, _frame: object) -> None:
@@ -86,15 +85,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
     def _serve(self) -> None:
         """What a thread does: answer request after request, until the worker ends."""
         while True:
-            turn.take()
-            for descriptor, _ in self._requests.poll(maxevents=1):
-                turn.begin()
+            for descriptor, _ in turn.take(self._wait_for_request):
                 connection = self.keepalived_conns.pop(descriptor, None)
                 if connection is not None:
                     self._answer(connection)
                 elif not self.alive and not self._open:
                     turn.give_way()
                     return
+
+    def _wait_for_request(self, seconds: float | None) -> list[tuple[int, int]]:
+        return self._requests.poll(seconds, maxevents=1)
 
     def _answer(self, connection: TConn) -> None:
         """Answer what has come on `connection`, and have it wait for more or close it."""
@@ -106,6 +106,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
             # What was read ahead into the next request makes the socket readable no more.
             while keep and connection.parser.unreader.buf.getvalue():
                 keep = self.handle(connection)
+            connection.sock.flush()
+        except OSError:  # the client is gone
+            keep = False
         finally:
             if keep:
                 self._await_request(connection)
@@ -123,10 +126,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         connection.close(graceful=graceful)
         self._open.discard(connection)
 
-    def _tick(self, seconds: float) -> None:
-        """Wait for events that long at most, and close the connections that have waited too long."""
+    def _tick(self) -> None:
+        """Wait for events for a moment, and close the connections that have waited too long."""
         self.notify()
-        self.wait_for_and_dispatch_events(seconds)
+        self.wait_for_and_dispatch_events(TICK_SECONDS)
+        turn.oversee()
         now = time.monotonic()
         for descriptor, connection in list(self.keepalived_conns.items()):  # who has waited longest comes first
             began = connection.timeout - self.cfg.keepalive
@@ -151,10 +155,29 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         self.alive = False
 
 
+class _Socket(socket.socket):
+    """Sends the head of an answer together with what follows: gunicorn gives them one by one."""
+
+    _head = b""
+
+    def sendall(self, content: Any, *flags: int) -> None:
+        if not self._head and len(content) < HEAD_BYTES:
+            self._head = content
+        else:
+            head, self._head = self._head, b""
+            super().sendall(b"".join((head, content)), *flags)
+
+    def flush(self) -> None:
+        """Send a head that nothing has followed."""
+        head, self._head = self._head, b""
+        if head:
+            super().sendall(head)
+
+
 def _asks_at_once(connection: TConn) -> bool:
     """Whether a request has come whole, and is of a kind that may be answered without waiting."""
     try:
-        head = connection.sock.recv(PEEKED_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        head = connection.sock.recv(HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:
         return False
     return head.startswith(QUICK) and b"\r\n\r\n" in head

@@ -2,7 +2,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from app.core.turns import PATIENCE_SECONDS, Turn
+from app.core.turns import GATHER_SECONDS, PATIENCE_SECONDS, Turn
+
+SOON = 5 * PATIENCE_SECONDS
 
 
 def started(work: Callable[[], None]) -> threading.Thread:
@@ -11,18 +13,25 @@ def started(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def test_one_thread_has_the_turn_and_all_get_it():
+def at_once(_seconds: float | None) -> bool:
+    """There is always work."""
+    return True
+
+
+def test_one_thread_runs_at_a_time_and_all_get_to_it():
     turn, inside, seen, done = Turn(), [], [], []
 
     def work() -> None:
         for _ in range(50):
-            turn.take()
-            turn.begin()
-            inside.append(1)
-            time.sleep(0)  # lets others run, if they may
-            seen.append(len(inside))
-            inside.pop()
-            turn.give_way()
+            turn.take(at_once)
+            for _ in range(2):
+                inside.append(1)
+                time.sleep(0)  # lets others run, if they may
+                seen.append(len(inside))
+                inside.pop()
+                with turn.waiting():
+                    time.sleep(0.0001)
+        turn.give_way()
         done.append(1)
 
     for thread in [started(work) for _ in range(8)]:
@@ -31,56 +40,116 @@ def test_one_thread_has_the_turn_and_all_get_it():
     assert set(seen) == {1}
 
 
-def test_who_has_the_turn_takes_it_again_at_once():
+def test_who_needs_not_wait_goes_on_asking_for_work():
     turn = Turn()
-    turn.take()
-    turn.take()
-    turn.give_way()
-    other = started(turn.take)
-    other.join(10)
-    assert not other.is_alive()
-
-
-def test_who_waits_for_a_request_keeps_the_turn():
-    turn = Turn()
-    turn.take()
-    other = started(turn.take)
-    other.join(5 * PATIENCE_SECONDS)
+    turn.take(at_once)
+    other = started(lambda: turn.take(at_once) and turn.give_way())
+    for _ in range(3):
+        turn.take(at_once)
+    other.join(SOON)
     assert other.is_alive()
     turn.give_way()
     other.join(10)
     assert not other.is_alive()
 
 
-def test_who_is_busy_too_long_loses_the_turn_and_cannot_give_away_what_is_not_its_own():
+def test_who_waits_for_work_keeps_nobody_from_running():
+    turn, came, ran = Turn(), threading.Event(), threading.Event()
+
+    def returns() -> None:
+        turn.take(at_once)
+        with turn.waiting():
+            assert asks.wait(10)
+        ran.set()
+        turn.give_way()
+
+    asks = threading.Event()
+    returning = started(returns)
+    started(lambda: turn.take(lambda _: asks.set() or came.wait(10)) and turn.give_way())
+    assert ran.wait(10)
+    came.set()
+    returning.join(10)
+
+
+def test_who_is_busy_too_long_loses_both_rights_and_cannot_give_away_what_is_not_its_own():
     turn = Turn()
-    turn.take()
-    turn.begin()
+    turn.take(at_once)
     taken, over = threading.Event(), threading.Event()
 
     def take_over() -> None:
-        turn.take()
+        turn.take(at_once)
         taken.set()
         over.wait(10)
         turn.give_way()
 
     started(take_over)
+    turn.oversee()
+    assert not taken.wait(PATIENCE_SECONDS)
+    time.sleep(PATIENCE_SECONDS)
+    turn.oversee()
     assert taken.wait(10)
     turn.give_way()
-    third = started(turn.take)
-    third.join(5 * PATIENCE_SECONDS)
+    third = started(lambda: turn.take(at_once) and turn.give_way())
+    third.join(SOON)
     assert third.is_alive()
     over.set()
     third.join(10)
     assert not third.is_alive()
 
 
-def test_to_give_way_without_the_turn_does_nothing():
+def test_who_waits_for_work_is_not_busy():
+    turn, came = Turn(), threading.Event()
+    asking = started(lambda: turn.take(lambda _: came.wait(10)) and turn.give_way())
+    other = started(lambda: turn.take(at_once) and turn.give_way())
+    time.sleep(2 * PATIENCE_SECONDS)
+    turn.oversee()
+    other.join(SOON)
+    assert other.is_alive()
+    came.set()
+    asking.join(10)
+    other.join(10)
+    assert not other.is_alive()
+
+
+def test_without_turns_nothing_happens():
     turn = Turn()
     turn.give_way()
-    turn.take()
-    started(turn.give_way).join(10)
-    other = started(turn.take)
-    other.join(5 * PATIENCE_SECONDS)
-    assert other.is_alive()
-    turn.give_way()
+    with turn.waiting():
+        pass
+    assert not turn.afterwards(lambda: None)
+    turn.oversee()
+    turn.take(at_once)
+
+
+def test_what_is_left_for_afterwards_is_done_before_the_next_work():
+    turn, seen = Turn(), []
+
+    def work() -> None:
+        turn.take(at_once)
+        assert turn.afterwards(lambda: seen.append("later"))
+        seen.append("answered")
+        turn.give_way()
+        turn.take(lambda _: seen.append("asked") or True)
+        turn.give_way()
+
+    started(work).join(10)
+    assert seen == ["answered", "later", "asked"]
+
+
+def test_while_work_gathers_what_is_there_is_done_and_then_a_while_nothing():
+    turn, asked = Turn(), []
+    works = iter([True, False, True])
+
+    def ask(seconds: float | None) -> bool:
+        asked.append((seconds, time.monotonic()))
+        return next(works)
+
+    turn.gather(time.monotonic() + 60)
+    turn.take(ask)
+    turn.take(ask)
+    assert [seconds for seconds, _ in asked] == [0, 0, None]
+    assert asked[2][1] - asked[1][1] >= GATHER_SECONDS
+    turn.gather(0)
+    asked.clear()
+    turn.take(lambda seconds: asked.append((seconds, 0.0)) or True)
+    assert asked == [(None, 0.0)]
