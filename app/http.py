@@ -4,13 +4,15 @@ import errno
 import json
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from html import escape
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 from app.address import conform, path_below, signed_target
 from app.core.faults import (
@@ -43,6 +45,7 @@ CLOSED = {  # unless an answer says otherwise
     "Referrer-Policy": "no-referrer",
 }
 
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 SENT_AT_ONCE_BYTES = 65536  # what a kernel takes whole, however slowly the caller reads
 
 # What a machine can run out of while nobody is at fault; the store's own shortages come as its Faults.
@@ -54,6 +57,15 @@ SHORTAGES: dict[int, type[Fault]] = {
     errno.EDQUOT: StoreFull,
     errno.EFBIG: StoreFull,
 }
+
+
+@dataclass
+class Answer:
+    """What goes out: a status, headers, and the body in chunks, read once."""
+
+    status: int
+    headers: dict[str, str]
+    chunks: Iterable[bytes] = ()
 
 
 class Exchange:
@@ -73,7 +85,7 @@ class Exchange:
 
 
 def serve(
-    answer: Callable[[Exchange], Response],
+    answer: Callable[[Exchange], Answer],
     environ: "WSGIEnvironment",
     start_response: "StartResponse",
     *,
@@ -89,28 +101,33 @@ def serve(
     facts: dict[str, Any] = {}
     try:
         if request.method == "OPTIONS":
-            response = _preflight(methods)
+            told = _preflight(methods)
         elif request.method not in methods:
             allow = ", ".join((*methods, "OPTIONS"))
             raise MethodNotAllowed(f"{request.method} is not allowed here", expected=allow, headers={"Allow": allow})
         else:
             exchange = Exchange(request, mount, settings())
             facts = exchange.facts
-            response = answer(exchange)
+            told = answer(exchange)
     except Fault as fault:
-        response = problem(fault, request, request_id)
+        told = problem(fault, request, request_id)
     except HTTPException as error:
-        response = problem(_fault_from(error, request), request, request_id)
+        told = problem(_fault_from(error, request), request, request_id)
     except Exception as error:
-        response = problem(_explain(error), request, request_id)
-    _finish(response, request, request_id, settings)
-    sent_bytes = 0 if request.method == "HEAD" else response.content_length or 0
-    line = {"function": mount.strip("/") or "web", "method": request.method, "status": response.status_code, **facts}
+        told = problem(_explain(error), request, request_id)
+    headers = CLOSED | told.headers | _common_headers(request, request_id, settings, told.headers.get("Vary"))
+    sent_bytes = 0 if request.method == "HEAD" else int(headers.get("Content-Length", 0))
+    line = {"function": mount.strip("/") or "web", "method": request.method, "status": told.status, **facts}
     observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
     unbind("request_id")
     if sent_bytes > SENT_AT_ONCE_BYTES:
         turn.give_way()
-    return response(request.environ, start_response)
+    start_response(STATUS_LINES[told.status], list(headers.items()))
+    if request.method != "HEAD":
+        return told.chunks
+    if hasattr(told.chunks, "close"):
+        told.chunks.close()
+    return ()
 
 
 def _explain(error: Exception) -> Fault:
@@ -123,7 +140,7 @@ def _explain(error: Exception) -> Fault:
     return kind(headers={"Retry-After": "1"})
 
 
-def problem(fault: Fault, request: Request, request_id: str) -> Response:
+def problem(fault: Fault, request: Request, request_id: str) -> Answer:
     """RFC 9457; XML in OSS's shape where Accept prefers it."""
     told = {"type": f"urn:imgfn:{fault.code}", **fault.facts(), "request_id": request_id}
     kinds = ["application/problem+json", "application/json", "application/xml", "text/xml"]
@@ -132,10 +149,8 @@ def problem(fault: Fault, request: Request, request_id: str) -> Response:
         members = {"Code": fault.code, "Message": fault.detail, "RequestId": request_id, "HostId": request.host}
         inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>\n'
-    else:
-        chosen = kinds[0]
-        body = json.dumps(told, ensure_ascii=False) + "\n"
-    return Response(body, fault.status, fault.headers | NO_STORE, content_type=chosen)
+        return _text(body, fault.status, fault.headers, chosen)
+    return _text(json.dumps(told, ensure_ascii=False) + "\n", fault.status, fault.headers, kinds[0])
 
 
 def _fault_from(error: HTTPException, request: Request) -> Fault:
@@ -147,7 +162,7 @@ def _fault_from(error: HTTPException, request: Request) -> Fault:
     return kinds.get(error.code, BadRequest)(str(error.description), expected=allow.get("Allow"), headers=allow)
 
 
-def not_modified(wanted: Wanted, request: Request, max_age: int) -> Response | None:
+def not_modified(wanted: Wanted, request: Request, max_age: int) -> Answer | None:
     """304 where the caller has this version already (RFC 9110, 13.1), else None."""
     if request.headers.get("If-None-Match") is not None:
         fresh = request.if_none_match.contains_weak(wanted.etag)
@@ -156,7 +171,7 @@ def not_modified(wanted: Wanted, request: Request, max_age: int) -> Response | N
         fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
     if not fresh:
         return None
-    return Response(status=304, headers=_validators(wanted, max_age))
+    return Answer(304, _validators(wanted, max_age))
 
 
 def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
@@ -179,12 +194,13 @@ def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
     return choose
 
 
-def picture(produced: Produced, wanted: Wanted, max_age: int) -> Response:
+def picture(produced: Produced, wanted: Wanted, max_age: int) -> Answer:
     """The answer with a picture or a report in it."""
     # An SVG is a program: nobody may open a stored one in our origin.
     closed = produced.content_type in ("image/svg+xml", OPAQUE)
     headers = {
         **_validators(wanted, max_age),
+        "Content-Type": produced.content_type,
         "Content-Length": str(produced.size),
         "Accept-Ranges": "bytes",
         "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
@@ -200,12 +216,18 @@ def picture(produced: Produced, wanted: Wanted, max_age: int) -> Response:
         status = 206
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{produced.size}"
         headers["Content-Length"] = str(length)
-    return Response(produced.chunks, status, headers, content_type=produced.content_type, direct_passthrough=True)
+    return Answer(status, headers, produced.chunks)
 
 
-def receipt(body: Any, status: int) -> Response:
+def receipt(body: Any, status: int) -> Answer:
     """A JSON answer that is not a picture and not a problem."""
-    return Response(json.dumps(body, ensure_ascii=False) + "\n", status, NO_STORE, content_type="application/json")
+    return _text(json.dumps(body, ensure_ascii=False) + "\n", status, {}, "application/json")
+
+
+def _text(text: str, status: int, headers: dict[str, str], content_type: str) -> Answer:
+    body = text.encode()
+    about = {"Content-Type": content_type, "Content-Length": str(len(body))}
+    return Answer(status, headers | NO_STORE | about, (body,))
 
 
 def _validators(wanted: Wanted, max_age: int) -> dict[str, str]:
@@ -217,7 +239,7 @@ def _validators(wanted: Wanted, max_age: int) -> dict[str, str]:
     return headers | {"Vary": "Accept"} if wanted.varies else headers
 
 
-def _preflight(methods: tuple[str, ...]) -> Response:
+def _preflight(methods: tuple[str, ...]) -> Answer:
     allow = ", ".join((*methods, "OPTIONS"))
     headers = {
         "Allow": allow,
@@ -225,22 +247,22 @@ def _preflight(methods: tuple[str, ...]) -> Response:
         "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, Range, X-Request-Id",
         "Access-Control-Max-Age": "86400",
     }
-    return Response(status=204, headers=headers)
+    return Answer(204, headers)
 
 
-def _finish(response: Response, request: Request, request_id: str, settings: "Callable[[], Settings]") -> None:
-    """What every answer carries, the refused ones too."""
-    headers = response.headers
-    told = {"X-Request-Id": request_id, "X-Imgfn-Version": VERSION, "X-Content-Type-Options": "nosniff"}
-    told |= {name: value for name, value in CLOSED.items() if name not in headers}
+def _common_headers(
+    request: Request, request_id: str, settings: "Callable[[], Settings]", varies: str | None
+) -> dict[str, str]:
+    """What every answer carries, the refused ones too. `varies` is what its Vary says already."""
+    headers = {"X-Request-Id": request_id, "X-Imgfn-Version": VERSION, "X-Content-Type-Options": "nosniff"}
     allowed = settings().cors_origins
     origin = request.headers.get("Origin")
     if "*" in allowed:
-        told["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone
+        headers["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone
     elif allowed:
-        told["Vary"] = "Origin"
+        headers["Vary"] = f"{varies}, Origin" if varies else "Origin"
         if origin in allowed:
-            told["Access-Control-Allow-Origin"] = origin
-    if "Access-Control-Allow-Origin" in told:
-        told["Access-Control-Expose-Headers"] = EXPOSED
-    headers.extend(told)
+            headers["Access-Control-Allow-Origin"] = origin
+    if "Access-Control-Allow-Origin" in headers:
+        headers["Access-Control-Expose-Headers"] = EXPOSED
+    return headers

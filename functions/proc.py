@@ -4,15 +4,13 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.wrappers import Response
-
 from app import wiring
 from app.access import admit, grant_upload
 from app.cloud import remember_request
 from app.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey
 from app.core.key import Key
 from app.core.plan import Plan, parse_oss, parse_path, suggestion
-from app.http import Exchange, chosen_part, not_modified, picture, receipt, serve
+from app.http import Answer, Exchange, chosen_part, not_modified, picture, receipt, serve
 from app.saving import ACTION, SaveAs, parse_saveas
 from app.service import Wanted
 
@@ -40,17 +38,17 @@ def object_handler(environ: "WSGIEnvironment", start_response: "StartResponse") 
     return serve(answer_object, environ, start_response, mount="", methods=METHODS, settings=wiring.settings)
 
 
-def answer(exchange: Exchange) -> Response:
+def answer(exchange: Exchange) -> Answer:
     """A picture, or on POST a stored one."""
     return respond(exchange, *parse_path(exchange.path, wiring.styles().find))
 
 
-def answer_object(exchange: Exchange) -> Response:
+def answer_object(exchange: Exchange) -> Answer:
     """As `answer`, without operations in the path."""
     return respond(exchange, Plan(), exchange.path)
 
 
-def respond(exchange: Exchange, plan: Plan, name: str) -> Response:
+def respond(exchange: Exchange, plan: Plan, name: str) -> Answer:
     """Do what the path, then the style after the key, then x-oss-process say."""
     styles = wiring.styles()
     name, style = styles.split(name, exchange.settings.style_delimiter)
@@ -69,7 +67,7 @@ def respond(exchange: Exchange, plan: Plan, name: str) -> Response:
     return show(exchange, plan, key, until)
 
 
-def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Response:
+def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Answer:
     """Locate, then 304 or the picture; `until` is when the signature ends that lets the caller see it."""
     wanted = locate(exchange, plan, key)
     max_age = cache_seconds(exchange.settings.cache_seconds, until)
@@ -84,7 +82,7 @@ def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Respons
     return picture(produced, wanted, max_age)
 
 
-def save(exchange: Exchange, plan: Plan, key: Key, saveas: SaveAs) -> Response:
+def save(exchange: Exchange, plan: Plan, key: Key, saveas: SaveAs) -> Answer:
     """Store the result under another key, as an upload would be; the answer is OSS's."""
     grant = grant_upload(exchange)
     bucket = exchange.settings.s3_source_bucket

@@ -5,14 +5,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 from app import wiring
 from app.access import grant_upload, require_admin
 from app.cloud import remember_request
 from app.core.faults import InvalidArgument
 from app.core.key import Key
-from app.http import Exchange, receipt, serve
+from app.http import Answer, Exchange, receipt, serve
 from app.receiving import receive_one, receive_parts
 from app.service import Received
 
@@ -32,7 +32,7 @@ def handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iter
     return serve(answer, environ, start_response, mount="/upload", methods=methods, settings=wiring.settings)
 
 
-def answer(exchange: Exchange) -> Response:
+def answer(exchange: Exchange) -> Answer:
     """Take the pictures in, or delete one."""
     if exchange.request.method == "DELETE":
         return delete(exchange)
@@ -53,13 +53,13 @@ def answer(exchange: Exchange) -> Response:
     return receipt({"files": told}, 201 if any(file.created for file in received) else 200)
 
 
-def delete(exchange: Exchange) -> Response:
+def delete(exchange: Exchange) -> Answer:
     """204 when the source and all its results are gone."""
     require_admin(exchange, "delete")
     key = Key.parse(exchange.path)
     exchange.facts["key"] = key
     wiring.service().delete(key)
-    return Response(status=204)
+    return Answer(204, {})
 
 
 def names_by_content(request: Request) -> bool:

@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from app import metrics, telemetry, wiring
-from app.http import Exchange, serve
+from app.http import Answer, Exchange, serve
 from app.web.documents import documents
 from app.web.playground import playground
 from app.web.status import status
@@ -28,8 +28,10 @@ def create_app() -> "WSGIApplication":
     pages = flask.url_map.bind("")
     serves_objects = wiring.settings().oss_mount
 
-    def answer(exchange: Exchange) -> Response:
-        return Response.from_app(flask, exchange.request.environ)
+    def answer(exchange: Exchange) -> Answer:
+        response = Response.from_app(flask, exchange.request.environ)
+        chunks, _, headers = response.get_wsgi_response(exchange.request.environ)
+        return Answer(response.status_code, dict(headers), chunks)
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         function = FUNCTION.match(environ["PATH_INFO"])
