@@ -68,11 +68,6 @@ class Flights(Generic[T]):
         """Whether `work` is under way for that name in this process."""
         return name in self._futures
 
-    def settle(self) -> None:
-        """Wait until all that is known by now has landed."""
-        while self._futures:
-            time.sleep(POLL_SECONDS)
-
     def _land(self, name: str, result: T, land: Callable[[T], None] | None) -> None:
         def finish() -> None:
             try:

@@ -27,7 +27,6 @@ def fly(gate: Barrier, lock: Path, landed: Path, count: Path) -> None:
 
     gate.wait()
     assert flights.join("ab" * 20, found, work, lambda made: landed.write_text(made) and None) == "result"
-    flights.settle()
 
 
 def test_processes_that_ask_at_once_share_one_piece_of_work(tmp_path: Path) -> None:
@@ -62,7 +61,6 @@ def test_threads_that_ask_at_once_share_one_piece_of_work_and_its_fault(tmp_path
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: ask(False), range(8))) == [7] * 8
         assert len(made) == 1
-        flights.settle()
         outcomes = [pool.submit(ask, True) for _ in range(8)]
         for outcome in outcomes:
             with pytest.raises(SlowDown):

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from werkzeug.test import Client
 
-from app import wiring
 from tests.servers import Minio, running_minio
 
 pytestmark = pytest.mark.real
@@ -39,7 +38,6 @@ def test_upload_turn_and_ask_again(web_upload: Client, web_proc: Client, photo: 
     made = web_proc.get(f"{proxied}/proc/rotate/10/a/lena.png")
     assert made.status_code == 200, made.text
     assert Image.open(io.BytesIO(made.data)).size[0] > 60
-    wiring.service().flights.settle()
     kept = web_proc.get("/proc/rotate/10/a/lena.png")
     assert (kept.headers["X-Imgfn-Result"], kept.data) == ("kept", made.data)
     part = web_proc.get("/proc/rotate/10/a/lena.png", headers={"Range": "bytes=5-9"})
@@ -55,7 +53,6 @@ def test_without_a_bucket_for_results_answers_are_still_made(
     web_upload.put("/upload/lena.png", data=photo)
     configure(s3_create_buckets="false", s3_result_bucket="there-is-no-such-bucket")
     answer = web_proc.get("/proc/resize/w_20/lena.png")
-    wiring.service().flights.settle()
     assert (answer.status_code, answer.headers["X-Imgfn-Result"]) == (200, "made")
 
 
@@ -73,7 +70,6 @@ def test_while_the_store_is_away_results_kept_at_home_are_still_served(
         )
         web_upload.put("/upload/lena.png", data=photo)
         made = web_proc.get("/proc/resize/w_20/lena.png")
-        wiring.service().flights.settle()
         server.stop()
         kept = web_proc.get("/proc/resize/w_20/lena.png")
         assert (kept.status_code, kept.headers["X-Imgfn-Result"], kept.data) == (200, "kept", made.data)

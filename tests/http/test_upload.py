@@ -151,7 +151,6 @@ def test_delete_needs_a_token_and_takes_the_results_along(
     configure(admin_token="secret")
     assert web_upload.delete("/upload/one.png", headers={"Authorization": "Bearer wrong"}).status_code == 403
     assert web_proc.get("/proc/rotate/10/one.png").status_code == 200
-    wiring.service().flights.settle()
     assert len(list(wiring.service().results.list())) == 1
     assert web_upload.delete("/upload/one.png", headers={"Authorization": "Bearer secret"}).status_code == 204
     assert stored_keys() == []

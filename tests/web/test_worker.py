@@ -82,6 +82,15 @@ def test_requests_that_come_at_once_on_one_connection_are_all_answered(server: S
         answered(connection)
 
 
+def test_an_answer_without_a_body_does_not_wait_for_one(server: Server):
+    with ExitStack() as stack:
+        connection = connected(server, stack)
+        connection.sendall(ASKED.replace(b"GET", b"HEAD"))
+        assert connection.recv(65536).endswith(b"\r\n\r\n")
+        connection.sendall(b"OPTIONS /proc/a HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 204 ")
+
+
 def test_a_connection_that_is_to_be_closed_is_closed(server: Server):
     with ExitStack() as stack:
         connection = connected(server, stack)
