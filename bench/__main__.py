@@ -27,7 +27,7 @@ def main() -> None:
     parts = asked.parts or PARTS
     sources = Sources(asked.images)
     run: dict[str, Any] = {"machine": machine(), "sources": len(sources.photographs)}
-    run["peers"] = {} if asked.no_peers else peers.install()
+    run["peers"] = peers.install() if "distinct" in parts and not asked.no_peers else {}
     figures = {
         "cold": lambda: coldstart.imports() + coldstart.handler(sources),
         "hot": lambda: serving.hot_path(sources),

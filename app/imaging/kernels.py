@@ -62,16 +62,25 @@ def from_pixels(pixels: memoryview, like: "pyvips.Image") -> "pyvips.Image":
 
 
 def to_pillow(image: "pyvips.Image") -> Image.Image:
-    """Compute an 8-bit libvips picture of one to four bands: L, LA, RGB or RGBA.
+    """Compute an 8-bit libvips picture of one to four bands: L, LA, RGB or RGBA. For sources that lie in memory.
 
     In this very thread, strip by strip: `write_to_memory` has a worker thread, and wakes its caller after every strip.
     """
-    mode = BANDS[image.bands]
     region, row = vips().Region.new(image), image.width * image.bands
     pixels = bytearray(row * image.height)
     for top in range(0, image.height, STRIP_ROWS):
         rows = min(STRIP_ROWS, image.height - top)
         pixels[top * row : (top + rows) * row] = region.fetch(0, top, image.width, rows)
+    return _from_rows(pixels, image)
+
+
+def streamed(image: "pyvips.Image") -> Image.Image:
+    """The same for what a loader decodes meanwhile: by libvips' own sink, which keeps fewer rows of it."""
+    return _from_rows(image.write_to_memory(), image)
+
+
+def _from_rows(pixels: bytes | bytearray, image: "pyvips.Image") -> Image.Image:
+    mode = BANDS[image.bands]
     return Image.frombuffer(mode, (image.width, image.height), pixels, "raw", mode, 0, 1)
 
 

@@ -87,14 +87,15 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
     shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
     decoded = png.decode(source) if header.format.name == "png" else None
+    compute = kernels.streamed
     if decoded is not None:
-        image = kernels.from_pixels(decoded, image)
+        image, compute = kernels.from_pixels(decoded, image), kernels.to_pillow
     if not view.scaled:
-        frame = kernels.to_pillow(image.crop(view.before[0], view.before[1], *size_of(view.before)))
+        frame = compute(image.crop(view.before[0], view.before[1], *size_of(view.before)))
     elif view.shrinks(shrunk):
-        frame = kernels.to_pillow(kernels.scaled(image, view, shrunk))
+        frame = compute(kernels.scaled(image, view, shrunk))
     else:
-        frame = kernels.reshaped(kernels.to_pillow(image), view, shrunk)
+        frame = kernels.reshaped(compute(image), view, shrunk)
     return Pixels((frame.convert("RGBA") if frame.mode == "LA" else frame,), icc=icc)
 
 

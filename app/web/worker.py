@@ -5,6 +5,7 @@ import os
 import select
 import selectors
 import socket
+import sys
 import time
 from typing import Any
 
@@ -143,7 +144,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         """Take what has connected already, close the door, and let the worker finish.
 
         A socket that closes resets the connections that wait in its queue, and those clients may have sent everything.
+        So little time must pass between the last look and the end: other threads keep the interpreter no longer for it.
         """
+        sys.setswitchinterval(1e-5)
         self.set_accept_enabled(False)
         for listener in self.sockets:
             for _ in range(QUEUE):
