@@ -44,9 +44,10 @@ class Turn:
         self._mine.later = later = getattr(self._mine, "later", [])
         if later:
             self.give_way()  # a disk may take its time
-        while later:
-            later.pop(0)()
-        self._stop_running()
+            while later:
+                later.pop(0)()
+        else:
+            self._stop_running()
         self._may_ask_next()
         work = None
         if time.monotonic() < self._gather_until and not (work := ask(0)):
@@ -110,7 +111,7 @@ class Turn:
         me = threading.get_ident()
         with self._change:
             if self._runs in (None, me):
-                self._runs, self._ran = me, time.monotonic()
+                self._let_run(me)
                 return
             woken = threading.Lock()
             woken.acquire()
@@ -125,9 +126,12 @@ class Turn:
     def _pass_on(self) -> None:
         self._runs = None
         if self._waiting:
-            self._runs, woken = self._waiting.popleft()
-            self._ran = time.monotonic()
+            thread, woken = self._waiting.popleft()
+            self._let_run(thread)
             woken.release()
+
+    def _let_run(self, thread: int) -> None:
+        self._runs, self._ran = thread, time.monotonic()
 
     def _stop_asking(self) -> None:
         self._asks = None
