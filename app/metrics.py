@@ -9,12 +9,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY
 
-from app.telemetry import METRICS_FOLDER, METRICS_SEAT
+from app.core.seats import own_seat
+from app.telemetry import METRICS_FOLDER
 
 if METRICS_FOLDER in os.environ:
     # A worker counts under its seat, not its pid: who comes after it goes on with its file, so there are as many files
     # as workers however often they are replaced.
-    values.ValueClass = values.MultiProcessValue(lambda: os.environ.get(METRICS_SEAT, "0"))  # type: ignore[no-untyped-call]  # untyped there
+    _SEAT = own_seat()  # once: the library asks at each count
+    values.ValueClass = values.MultiProcessValue(lambda: _SEAT)  # type: ignore[no-untyped-call]  # untyped there
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 

@@ -10,9 +10,8 @@ from typing import Any, Protocol
 
 from app.log import log
 
-# Environment variables by which a server tells its workers where to count, before any of them imports app.metrics.
+# The environment variable by which a server tells its workers where to count, before any of them imports app.metrics.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name
-METRICS_SEAT = "IMGFN_SEAT"
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -49,6 +48,7 @@ def configure_logging(level: str) -> None:
         processors=[*_gather(), *_render()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(Output()),  # type: ignore[arg-type]  # it asks for these two only
+        cache_logger_on_first_use=True,
     )
 
 

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.core.formats import FORMATS
+from app.core.seats import CORES
 from app.core.variables import describe_default, describe_format, is_secret
 
 MB = 1024 * 1024
@@ -24,7 +25,7 @@ class BadSettings(Exception):
 
 def count_cores() -> int:
     """as many as cores"""
-    return os.cpu_count() or 1
+    return len(CORES)
 
 
 def count_waiting() -> int:

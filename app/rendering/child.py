@@ -1,15 +1,18 @@
 """What a render process does: one job at a time, each on a connection of its own."""
 
 import base64
+import itertools
+import mmap
 import os
 import socket
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import BinaryIO
 
-from gunicorn.workers.sync import SyncWorker
+from gunicorn.workers.sync import StopWaiting, SyncWorker
 
 from app.core.faults import Fault, ImageTooLarge, InternalError
 from app.core.plan import Plan, parse_path
@@ -35,9 +38,11 @@ for late in ("PIL.AvifImagePlugin", "PIL.ImageCms", "pillow_heif", "fontTools.tt
     import_module(late)
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC")
-
+WAIT_SECONDS = 0.5  # between two looks whether the master lives
+GRACE_SECONDS = 0.003  # within which an idle process takes its own job: who runs on its core may end a slice first
 
 Answer = tuple[Mapping[str, object], bytes]
+_busy = mmap.mmap(-1, mmap.PAGESIZE)  # what each process tells the others of itself, by its seat
 
 
 def answer(sock: socket.socket) -> None:
@@ -79,16 +84,51 @@ def work(job: Job, file: BinaryIO, marks: Sequence[bytes]) -> Answer:
 
 
 class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
-    """Gunicorn's worker, with jobs on its connections in place of HTTP."""
+    """Gunicorn's worker, with jobs on its connections in place of HTTP.
 
-    def notify(self) -> None:
-        """Say nothing: without a timeout nobody listens, and a heartbeat would need a call that is forbidden."""
+    It listens to the socket of its own seat, and takes jobs from another's while that one's process is busy.
+    """
 
-    def handle(self, _listener: socket.socket, client: socket.socket, _address: object) -> None:
-        """Let the application, which is no WSGI one, have the connection."""
+    seat: int
+
+    def run(self) -> None:
+        """Take job after job until told to stop."""
+        own = self.seat % len(self.sockets)
+        _busy[own] = False  # whatever our predecessor died over
+        for listener in self.sockets:
+            listener.setblocking(False)
+        for other in itertools.cycle(range(len(self.sockets))):
+            if not self.alive or not self.is_parent_alive():
+                return
+            # Others come first in their turn: a process may be busy for long, and who waits for it must not.
+            if (_busy[other] and self._take(other, own)) or self._take(own, own):
+                continue
+            try:
+                ready = self.wait(WAIT_SECONDS) or ()
+            except StopWaiting:
+                return
+            for seat, listener in enumerate(self.sockets):
+                if seat != own and listener in ready:
+                    if not _busy[seat]:
+                        time.sleep(GRACE_SECONDS)  # its own process has been woken too
+                    self._take(seat, own)
+
+    def _take(self, seat: int, own: int) -> bool:
+        """Do the job that has waited longest at `seat`. False where none waits."""
+        try:
+            client, _ = self.sockets[seat].accept()
+        except BlockingIOError:
+            return False
+        _busy[own] = True
         self.nr += 1
         self.alive = self.nr < self.max_requests
         self.cfg.pre_request(self, None)
+        client.setblocking(True)
         with client, suppress(OSError):  # a client may go away at any time
             self.wsgi(client)
         self.cfg.post_request(self, None, None, None)
+        _busy[own] = False
+        return True
+
+    def notify(self) -> None:
+        """Say nothing: without a timeout nobody listens, and a heartbeat would need a call that is forbidden."""

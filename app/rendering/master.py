@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.core.seats import keep_to_core, take_seat
 from app.imaging import memory
 from app.imaging.fonts import look_in
 from app.rendering.child import Worker, warm
@@ -25,7 +26,7 @@ _pool = json.loads(os.environ["IMGFN_POOL"])
 
 look_in(map(Path, _pool["font_dirs"]))
 
-bind = f"fd://{_pool['listener']}"
+bind = [f"fd://{listener}" for listener in _pool["listeners"]]
 workers = _pool["processes"]
 worker_class = Worker
 preload_app = True
@@ -45,6 +46,8 @@ def on_starting(_server: Any) -> None:
     """Set what the children inherit, before there are any."""
     with suppress(OSError):  # the children will say so
         libseccomp()
+    with suppress(OSError):
+        os.sched_setaffinity(0, _pool["cores"])  # our parent may keep to one of them
     resource.setrlimit(resource.RLIMIT_AS, (_pool["memory_bytes"], _pool["memory_bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (LOG_BYTES, LOG_BYTES))  # the pool's log is all that is ever written
@@ -65,8 +68,12 @@ def _end_with_the_last_client() -> None:
     os._exit(0)
 
 
-def post_fork(_server: Any, _worker: Any) -> None:
+pre_fork = take_seat
+
+
+def post_fork(_server: Any, worker: Any) -> None:
     """Die with the master, and hold none of its locks."""
+    keep_to_core(worker.seat, workers, _pool["cores"])
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(_pool["lease"])
     os.close(_pool["alive"])

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import sysconfig
 import threading
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.core.runtime import private_folder
+from app.core.seats import CORES, own_seat
 from app.rendering.sandbox import ROOT, confine, python_path, readable
 
 PASSED_ON = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
@@ -42,6 +44,9 @@ class Shape:
 class Pool:
     """One client process's view of the pool. Safe to use from many threads and after a fork.
 
+    Every process listens to a socket of its own first, and to the others' while their processes are busy. A client
+    prefers the one of its own seat: so a request and its render share a core, if there is one for each.
+
     Two locks in the folder tell who lives, and the kernel drops those of the dead: every client holds `lease` shared,
     the pool's master holds `alive`.
     """
@@ -50,6 +55,9 @@ class Pool:
         self._shape = shape
         self._folder = private_folder(runtime_dir, _name(shape))
         self._lease: int | None = None
+        first = own_seat() % shape.processes
+        sockets = [self._folder / f"socket.{seat:03}" for seat in range(shape.processes)]
+        self._sockets = [*sockets[first:], *sockets[:first]]  # the preferred one first
         self.quarantine_dir = self._folder / "quarantine"
         self.quarantine_dir.mkdir(mode=0o700, exist_ok=True)
 
@@ -90,7 +98,7 @@ class Pool:
         try:
             os.close(self._lock("alive", fcntl.LOCK_SH | fcntl.LOCK_NB))
         except BlockingIOError:
-            return (self._folder / "socket").exists()
+            return all(path.exists() for path in self._sockets)
         return False
 
     def last_words(self) -> str:
@@ -101,11 +109,14 @@ class Pool:
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.setblocking(False)
-            connection.connect(str(self._folder / "socket"))
+            for path in self._sockets:
+                with suppress(BlockingIOError):
+                    connection.connect(str(path))
+                    return connection
+            raise BlockingIOError("as many wait as may")
         except OSError:
             connection.close()
             raise
-        return connection
 
     def _lock(self, name: str, how: int) -> int:
         descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
@@ -117,19 +128,18 @@ class Pool:
         return descriptor
 
     def _spawn(self) -> None:
-        """Start a pool that inherits a listening socket: jobs can wait from now on, and it needs to see no folder."""
-        path = self._folder / "socket"
-        path.unlink(missing_ok=True)
+        """Start a pool that inherits its sockets: jobs can wait from now on, and it needs to see no folder."""
         lease = os.open(self._folder / "lease", os.O_RDWR)
         alive = self._lock("alive", fcntl.LOCK_EX)
         try:
-            with socket.socket(socket.AF_UNIX) as listener, (self._folder / "pool.log").open("wb") as log:
-                listener.bind(str(path))
-                listener.listen(max(0, self._shape.queue - 1))  # the kernel lets one more wait than this
+            with ExitStack() as stack:
+                listeners = [stack.enter_context(self._listen(path)).fileno() for path in sorted(self._sockets)]
+                log = stack.enter_context((self._folder / "pool.log").open("wb"))
                 pool = asdict(self._shape) | {
-                    "listener": listener.fileno(),
+                    "listeners": listeners,
                     "lease": lease,
                     "alive": alive,
+                    "cores": CORES,
                     "readable": readable(self._shape.font_dirs),
                 }
                 process = subprocess.Popen(  # noqa: S603  # our own words only
@@ -148,7 +158,7 @@ class Pool:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
-                    pass_fds=(listener.fileno(), lease, alive),
+                    pass_fds=(*listeners, lease, alive),
                     start_new_session=True,
                 )
         finally:
@@ -156,6 +166,16 @@ class Pool:
             os.close(alive)
         # It outlives us where others need it; where it ends before us, no zombie is left.
         threading.Thread(target=process.wait, daemon=True).start()
+
+    def _listen(self, path: Path) -> socket.socket:
+        """A new socket, on which a fair share of the queue can wait."""
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(
+            max(0, self._shape.queue // self._shape.processes - 1)
+        )  # the kernel lets one more wait than this
+        return listener
 
 
 def _name(shape: Shape) -> str:

@@ -1,6 +1,5 @@
 """How gunicorn runs the server: its configuration is this module's variables and hooks."""
 
-import itertools
 import os
 import resource
 import shutil
@@ -11,9 +10,10 @@ from typing import Any
 from app import wiring
 from app.core.faults import Fault
 from app.core.runtime import private_folder
+from app.core.seats import SEAT, keep_to_core, take_seat
 from app.core.settings import BadSettings, Settings, load_settings
 from app.log import log
-from app.telemetry import METRICS_FOLDER, METRICS_SEAT, capture_logging, configure_logging
+from app.telemetry import METRICS_FOLDER, capture_logging, configure_logging
 from app.web.worker import Worker
 
 OWN_DESCRIPTORS = 30  # of a worker that does nothing
@@ -93,15 +93,13 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the first free seat; its counts lie there."""
-    taken = {other.seat for other in server.WORKERS.values()}
-    worker.seat = next(seat for seat in itertools.count() if seat not in taken)
+pre_fork = take_seat
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Tell the worker its seat."""
-    os.environ[METRICS_SEAT] = str(worker.seat)
+    """Tell the worker its seat: there its counts lie, and there its core is."""
+    os.environ[SEAT] = str(worker.seat)
+    keep_to_core(worker.seat, workers)
 
 
 def post_worker_init(_worker: Any) -> None:

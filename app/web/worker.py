@@ -1,12 +1,14 @@
 """Gunicorn's threaded worker, whose threads take their requests from the kernel themselves, one at a time."""
 
 import errno
+import mmap
 import os
 import select
 import selectors
 import socket
 import sys
 import time
+from array import array
 from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
@@ -17,7 +19,15 @@ TICK_SECONDS = 0.05  # between two looks at what no event tells
 QUEUE = 2048  # connections that the kernel lets wait (gunicorn's backlog)
 HEAD_BYTES = 4096  # longer ones are rare
 QUICK = (b"GET ", b"HEAD ")
+YIELD_SECONDS = 0.001  # for a connection to be taken by a worker that has fewer
+SEATS = 256
 ONCE = select.EPOLLIN | select.EPOLLONESHOT
+
+
+# How many connections each worker has, by its seat, for all workers to see; most where there is none. A fraction tells
+# when it took the last, so that of two with as many the one is less crowded that has waited longer.
+_crowds = memoryview(mmap.mmap(-1, 8 * SEATS)).cast("d")
+_crowds[:] = memoryview(array("d", [float("inf")]) * SEATS)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
@@ -33,6 +43,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
     """
 
     alive: bool
+    seat: int
     sockets: list[Any]
 
     def init_process(self) -> None:
@@ -41,12 +52,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         self._open: set[TConn] = set()
         self._told_to_stop = False
         self._stopped = float("inf")  # when, by the monotonic clock
+        self._took = 0.0  # when, its last connection
         super().init_process()
 
     def run(self) -> None:
         """Take connections until told to stop; then wait until what they have asked is answered."""
         for _ in range(self.cfg.threads):
             self.tpool.submit(self._serve)
+        self._tell_crowd()
         self.poller.register(self.PIPE[0], selectors.EVENT_READ, lambda pipe: os.read(pipe, 4096))  # signals wake us
         while self.alive and self.is_parent_alive():
             self.set_accept_enabled(len(self._open) < self.worker_connections)
@@ -64,7 +77,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         self.tpool.shutdown(wait=False)
 
     def accept(self, listener: Any) -> None:
-        """Take one connection; without a descriptor for it, later."""
+        """Take one connection, unless a worker that has fewer does; without a descriptor for it, later."""
+        if _crowds[self.seat % SEATS] > min(_crowds):
+            time.sleep(YIELD_SECONDS)
+        self._take(listener)
+
+    def _take(self, listener: Any) -> None:
         try:
             sock, client = listener.accept()
         except OSError as error:
@@ -76,6 +94,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         connection = TConn(self.cfg, _Socket(fileno=sock.detach()), client, listener.getsockname())
         connection.data_ready = True  # whenever a thread sees it
         self._open.add(connection)
+        self._took = time.monotonic()
+        self._tell_crowd()
         self._requests.register(connection.sock, 0)
         self._await_request(connection)
 
@@ -126,6 +146,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
     def _close(self, connection: TConn, graceful: bool) -> None:
         connection.close(graceful=graceful)
         self._open.discard(connection)
+        self._tell_crowd()
+
+    def _tell_crowd(self) -> None:
+        crowd = len(self._open) + self._took / 1e9  # seconds
+        _crowds[self.seat % SEATS] = crowd if self.alive else float("inf")
 
     def _tick(self) -> None:
         """Wait for events for a moment, and close the connections that have waited too long."""
@@ -152,10 +177,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
             for _ in range(QUEUE):
                 if not select.select([listener], [], [], 0)[0]:
                     break
-                self.accept(listener)
+                self._take(listener)
             listener.close()
         self.sockets = []
         self.alive = False
+        self._tell_crowd()
 
 
 class _Socket(socket.socket):

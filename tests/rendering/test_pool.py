@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -112,6 +114,45 @@ def test_a_full_queue_is_told_at_once_and_costs_no_job_that_waits(pool, source):
     assert all(isinstance(fault, SlowDown) and int(fault.headers["Retry-After"]) > 0 for fault in refused)
 
 
+@pytest.fixture
+def two_seats(pool, source, runtime_dir, monkeypatch):
+    """Clients in the first and in the second seat of a pool of two processes, which are there."""
+    renderers = []
+    for seat in ("0", "1"):
+        monkeypatch.setenv("IMGFN_SEAT", seat)
+        renderers.append(pool(processes=2, queue=40))
+        ask(renderers[-1], source, clock(0))
+    (master,) = masters(runtime_dir)
+    wait_until(lambda: len(children(master)) == 2, "all processes are there")
+    return renderers
+
+
+def test_a_job_is_done_by_the_process_of_its_seat_while_that_is_idle(two_seats, source):
+    first, second = (
+        Counter(json.loads(ask(renderer, source, clock(0)).body)["process"] for _ in range(20))
+        for renderer in two_seats
+    )
+    # Not always: on a busy machine an idle process may be too late.
+    (one, of_one), (other, of_other) = first.most_common(1)[0], second.most_common(1)[0]
+    assert one != other
+    assert min(of_one, of_other) > 15
+
+
+def test_who_waits_for_a_busy_process_gets_the_other_in_turn(two_seats, source):
+    def tell(renderer, plan):
+        return json.loads(ask(renderer, io.BytesIO(source.getvalue()), plan).body)
+
+    first, second = two_seats
+    with ThreadPoolExecutor(20) as threads:
+        busy = threads.submit(tell, first, clock(3000))
+        time.sleep(0.2)
+        others = [threads.submit(tell, second, clock(100)) for _ in range(10)]
+        time.sleep(0.2)
+        late = threads.submit(tell, first, clock(0)).result()
+        assert sum(job.result()["ended"] <= late["begun"] for job in others) <= 5
+        assert late["ended"] < busy.result()["ended"]
+
+
 def test_an_empty_queue_takes_as_many_at_once_as_there_are_processes(pool, source, runtime_dir):
     renderer = pool(processes=2, queue=1)
     ask(renderer, source, clock(0))
@@ -138,7 +179,7 @@ def test_threads_that_start_at_once_start_one_pool(pool, source, runtime_dir):
 def test_a_client_that_goes_away_leaves_its_process_free(pool, source, runtime_dir):
     renderer = pool()
     ask(renderer, source, clock(0))
-    (path,) = runtime_dir.glob("*/socket")
+    (path,) = runtime_dir.glob("*/socket.*")
     with socket.socket(socket.AF_UNIX) as half:
         half.connect(str(path))
         half.sendall(b"POST / HT")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.target import children
+from tests.rendering.conftest import children as offspring
+from tests.rendering.conftest import masters, wait_until
 from tests.servers import Server, serving
 
 LARGE = b"GIF89a" + os.urandom(8 << 20)  # more than sockets hold
@@ -123,3 +125,38 @@ def test_a_worker_that_has_answered_its_share_is_replaced_and_nobody_notices(tmp
         first = children(server.process.pid)
         assert {server.ask("/healthz").status for _ in range(20)} == {200}
         assert not set(first) & set(children(server.process.pid))
+
+
+def test_workers_take_as_many_connections_each(tmp_path: Path):
+    with serving(tmp_path, workers="2", render="inline") as server, ExitStack() as stack:
+        workers = children(server.process.pid)
+        wait_until(lambda: min(map(threads, workers)) > 4, "all workers are ready")
+        before = [sockets(pid) for pid in workers]
+        for _ in range(12):
+            connection = connected(server, stack)
+            connection.sendall(ASKED)
+            answered(connection)
+        got = [sockets(pid) - known for pid, known in zip(workers, before, strict=True)]
+        assert min(got) >= 5  # a probe's may have been closed meanwhile
+
+
+def sockets(pid: int) -> int:
+    targets = (entry.readlink() for entry in Path(f"/proc/{pid}/fd").iterdir())
+    return sum(target.name.startswith("socket:") for target in targets)
+
+
+def threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_one_worker_and_one_render_process_for_each_core_keep_to_it(tmp_path: Path, more: int):
+    cores = sorted(os.sched_getaffinity(0))
+    kept = [[core] for core in cores] if not more else [cores] * (len(cores) + 1)
+    with serving(tmp_path, workers=str(len(kept)), render_processes=str(len(kept))) as server:
+        wait_until(lambda: affinities(server.process.pid) == kept, f"workers on {kept}")
+        wait_until(lambda: [affinities(pid) for pid in masters(server.folder)] == [kept], f"renderers on {kept}")
+
+
+def affinities(parent: int) -> list[list[int]]:
+    return sorted(sorted(os.sched_getaffinity(pid)) for pid in offspring(parent))
