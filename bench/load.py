@@ -15,11 +15,13 @@ MOST_PER_SECOND = 1500  # distinct URLs that no server here renders or refuses f
 
 # wrk gives each thread its own Lua; there is one thread. Statuses of 400 and more are its errors.
 NEXT_PATH = """
-local paths, turn = {}, 0
-for line in io.lines(os.getenv("PATHS")) do paths[#paths + 1] = line end
+local requests, turn = {}, 0
+function init()
+  for path in io.lines(os.getenv("PATHS")) do requests[#requests + 1] = wrk.format("GET", path) end
+end
 function request()
   turn = turn + 1
-  return wrk.format("GET", paths[turn])
+  return requests[turn]
 end
 function done(summary, latency)
   local failed = summary.errors
