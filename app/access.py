@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from app.http import Exchange
 
+SIGNATURE = re.compile(rb"(?:^|&)signature=")
 Access = Literal["open", "styles-only", "signed-only"]
 
 
@@ -42,7 +43,7 @@ def admit(exchange: "Exchange", *, styled: bool) -> int | None:
 
 def is_signed(request: Request) -> bool:
     """Whether the raw query has a signature, right or wrong."""
-    return re.search(rb"(?:^|&)signature=", request.query_string) is not None
+    return SIGNATURE.search(request.query_string) is not None
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,11 @@ def signed_target(environ: "WSGIEnvironment", mount: str, path: str) -> str:
 
 def _below(path: str, mount: str) -> str:
     proxied = PROXY_PREFIX.match(path)
-    below = path[proxied.end() :] if proxied else re.sub(rf"^{mount}(?=/|$)", "", path)
-    return below.removeprefix("/")
+    if proxied:
+        path = path[proxied.end() :]
+    elif path == mount or path.startswith(f"{mount}/"):
+        path = path.removeprefix(mount)
+    return path.removeprefix("/")
 
 
 def _utf8(path: str) -> str:

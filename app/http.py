@@ -46,6 +46,7 @@ CLOSED = {  # unless an answer says otherwise
 }
 
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 SENT_AT_ONCE_BYTES = 65536  # what a kernel takes whole, however slowly the caller reads
 
 # What a machine can run out of while nobody is at fault; the store's own shortages come as its Faults.
@@ -96,7 +97,7 @@ def serve(
     """Run one request to its end: a Fault becomes a problem document, anything else is a bug of ours and a 500."""
     began = time.perf_counter()
     request = Request(conform(environ))
-    request_id = choose_request_id(request.headers.get("X-Request-Id"))
+    request_id = choose_request_id(environ.get("HTTP_X_REQUEST_ID"))
     bind(request_id=request_id)
     facts: dict[str, Any] = {}
     try:
@@ -150,7 +151,7 @@ def problem(fault: Fault, request: Request, request_id: str) -> Answer:
         inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>\n'
         return _text(body, fault.status, fault.headers, chosen)
-    return _text(json.dumps(told, ensure_ascii=False) + "\n", fault.status, fault.headers, kinds[0])
+    return _text(_to_json(told) + "\n", fault.status, fault.headers, kinds[0])
 
 
 def _fault_from(error: HTTPException, request: Request) -> Fault:
@@ -164,7 +165,7 @@ def _fault_from(error: HTTPException, request: Request) -> Fault:
 
 def not_modified(wanted: Wanted, request: Request, max_age: int) -> Answer | None:
     """304 where the caller has this version already (RFC 9110, 13.1), else None."""
-    if request.headers.get("If-None-Match") is not None:
+    if "HTTP_IF_NONE_MATCH" in request.environ:
         fresh = request.if_none_match.contains_weak(wanted.etag)
     else:
         since = request.if_modified_since
@@ -221,7 +222,7 @@ def picture(produced: Produced, wanted: Wanted, max_age: int) -> Answer:
 
 def receipt(body: Any, status: int) -> Answer:
     """A JSON answer that is not a picture and not a problem."""
-    return _text(json.dumps(body, ensure_ascii=False) + "\n", status, {}, "application/json")
+    return _text(_to_json(body) + "\n", status, {}, "application/json")
 
 
 def _text(text: str, status: int, headers: dict[str, str], content_type: str) -> Answer:
@@ -256,11 +257,11 @@ def _common_headers(
     """What every answer carries, the refused ones too. `varies` is what its Vary says already."""
     headers = {"X-Request-Id": request_id, "X-Imgfn-Version": VERSION, "X-Content-Type-Options": "nosniff"}
     allowed = settings().cors_origins
-    origin = request.headers.get("Origin")
     if "*" in allowed:
         headers["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone
     elif allowed:
         headers["Vary"] = f"{varies}, Origin" if varies else "Origin"
+        origin = request.headers.get("Origin")
         if origin in allowed:
             headers["Access-Control-Allow-Origin"] = origin
     if "Access-Control-Allow-Origin" in headers:

@@ -46,9 +46,14 @@ def _fault_in(key: str) -> str | None:
         return "has a backslash"
     if "\ufffd" in key:
         return "is not valid UTF-8"
-    if any(character in BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in key):
+    # What can be printed is none of those, and nearly every key can.
+    if not key.isprintable() and any(map(_is_control, key)):
         return "has a control character"
     for segment in key.split("/"):
         if segment in ("", ".", ".."):
             return f"has the segment {segment!r}" if segment else "has an empty segment"
     return None
+
+
+def _is_control(character: str) -> bool:
+    return character in BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")

@@ -4,11 +4,13 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from app.core.faults import InvalidArgument, MissingArgument, NoSuchStyle
 from app.core.kinds import Mark
-from app.core.spec import REGISTRY, Operation, Param
+from app.core.spec import REGISTRY, REQUIRED, Operation, Param
 
 DEFAULTS, END, STYLE = "_", "-", "style"
 MAX_STEPS = 20
@@ -26,10 +28,10 @@ class Step:
     def arguments(self) -> str:
         """Canonical: all that differ from their defaults, a first argument that OSS has no key for bare."""
         told = []
-        for param, value in zip(self.operation.params, self.values, strict=True):
-            if value != param.default:
-                text = param.kind.text(value)
-                told.append(text if param.bare else f"{param.key}_{text}")
+        changed = map(ne, self.values, self.operation.defaults.values())
+        for param, value in compress(zip(self.operation.params, self.values, strict=True), changed):
+            text = param.kind.text(value)
+            told.append(text if param.bare else f"{param.key}_{text}")
         return ",".join(told)
 
     @property
@@ -41,6 +43,13 @@ class Step:
     def oss_text(self) -> str:
         """This step in the x-oss-process grammar."""
         return ",".join(part for part in (self.operation.name, self.arguments) if part)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The other objects that this step needs."""
+        if not self.operation.takes_marks:
+            return ()
+        return tuple(value for value in self.values if isinstance(value, Mark))
 
     def __getitem__(self, name: str) -> Any:
         """The value of the parameter with this Python name."""
@@ -72,7 +81,7 @@ class Plan:
     @property
     def marks(self) -> tuple[Mark, ...]:
         """The other objects that this plan needs, each once, in order."""
-        return tuple(dict.fromkeys(value for step in self.steps for value in step.values if isinstance(value, Mark)))
+        return tuple(dict.fromkeys(mark for step in self.steps for mark in step.marks))
 
     def last(self, name: str) -> Step | None:
         """The last step of that operation, if there is one."""
@@ -180,8 +189,9 @@ def parse_step(operation: Operation, arguments: Iterable[str]) -> Step:
                 parameter=param.key,
                 expected=param.kind.expected,
             ) from error
-    for param in operation.params:
-        if param.required and param.name not in given:
+    values = operation.defaults | given
+    for param in operation.params if REQUIRED in values.values() else ():
+        if values[param.name] is REQUIRED:
             raise MissingArgument(
                 f"{operation.name} needs {param.key}", parameter=param.key, expected=param.kind.expected
             )
@@ -192,7 +202,7 @@ def parse_step(operation: Operation, arguments: Iterable[str]) -> Step:
             parameter=operation.one_of[0],
             expected=f"one of {wanted}",
         )
-    return Step(operation, tuple(given.get(param.name, param.default) for param in operation.params))
+    return Step(operation, tuple(values.values()))
 
 
 def suggestion(name: str) -> str:
@@ -228,7 +238,7 @@ def _checked(steps: tuple[Step, ...]) -> tuple[Step, ...]:
             raise InvalidArgument(
                 f"{step.operation.name} ends a plan", parameter=step.operation.name, expected="it as the last step"
             )
-    marks = [value for step in steps for value in step.values if isinstance(value, Mark)]
+    marks = [mark for step in steps for mark in step.marks]
     if len(marks) > MAX_MARKS:
         raise InvalidArgument(
             f"the plan has {len(marks)} watermark images", parameter="image", expected=f"at most {MAX_MARKS} images"
@@ -243,7 +253,7 @@ def _check_process(mark: Mark) -> None:
     steps = parse_oss(mark.process).steps if mark.process else ()
     for step in steps:
         pixels = step.operation.stage != "output" and not step.operation.reports
-        if not pixels or any(isinstance(value, Mark) for value in step.values):
+        if not pixels or step.marks:
             raise InvalidArgument(
                 f"the watermark {mark.key} is to go through {step.operation.name}",
                 parameter="image",

@@ -3,9 +3,10 @@
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeVar, get_type_hints
 
-from app.core.kinds import Kind
+from app.core.kinds import Kind, ObjectKey
 from app.core.picture import Output, Report
 
 REQUIRED: Any = inspect.Parameter.empty
@@ -45,9 +46,20 @@ class Operation:
     room: str  # the module it is declared in: geometry, colour, …
     one_of: tuple[str, ...]
 
-    @property
+    @cached_property
     def keys(self) -> dict[str, Param]:
+        """The parameters by their names in URLs."""
         return {param.key: param for param in self.params}
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The default values by their names in Python, in declared order."""
+        return {param.name: param.default for param in self.params}
+
+    @cached_property
+    def takes_marks(self) -> bool:
+        """Whether it may need other objects."""
+        return any(isinstance(param.kind, ObjectKey) for param in self.params)
 
 
 class Registry:

@@ -4,8 +4,7 @@ import errno
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from app.core.faults import (
@@ -60,18 +59,23 @@ WRITING: Faults = {
 }
 
 
-@contextmanager
-def explain(name: str, faults: Faults) -> Iterator[None]:
+class explain:  # reads as contextlib.suppress does, and costs a quarter of a generator
     """Raise the Fault that `faults` has for an OSError; others, such as those of an uploader's socket, pass."""
-    try:
-        yield
-    except OSError as error:
-        kind = faults.get(error.errno or 0)
-        if kind is None:
-            raise
-        # No word of files to callers who asked for an object.
-        reason = "there is no such object" if kind is NoSuchKey else error.strerror
-        raise kind(f"{name!r}: {reason}") from error
+
+    def __init__(self, name: str, faults: Faults) -> None:
+        self._name, self._faults = name, faults
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        if not isinstance(error, OSError):
+            return
+        kind = self._faults.get(error.errno or 0)
+        if kind is not None:
+            # No word of files to callers who asked for an object.
+            reason = "there is no such object" if kind is NoSuchKey else error.strerror
+            raise kind(f"{self._name!r}: {reason}") from error
 
 
 def etag_of(state: os.stat_result) -> str:

@@ -7,10 +7,12 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from app.stores.disk import Sync, copy, etag_of, sync_folder
 
+MOST_KNOWN = 10_000  # sidecars kept in memory
 CREATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
@@ -27,6 +29,8 @@ class Versions:
         self._temporary = root.with_name(root.name + ".tmp")
         self._sidecars.mkdir(parents=True, exist_ok=True)
         self._temporary.mkdir(exist_ok=True)
+        # What is said of a version never changes, and every answer needs it.
+        self._read = lru_cache(MOST_KNOWN)(self._read_sidecar)
 
     def describe(self, etag: str, content_type: str, meta: Mapping[str, str]) -> None:
         """Write the sidecar of a version that is about to be published."""
@@ -42,17 +46,9 @@ class Versions:
     def description(self, etag: str) -> tuple[str, dict[str, str]] | None:
         """Content type and metadata; None where no `describe` made a sidecar."""
         try:
-            descriptor = os.open(f"{self._sidecars}/{etag}", os.O_RDONLY)
-        except FileNotFoundError:
+            return self._read(etag)
+        except (FileNotFoundError, json.JSONDecodeError):  # a power cut has left it empty
             return None
-        try:
-            # Every answer reads one: a file object would ask the kernel twice as often.
-            content_type, meta = json.loads(os.read(descriptor, os.fstat(descriptor).st_size))
-        except json.JSONDecodeError:  # a power cut has left it empty
-            return None
-        finally:
-            os.close(descriptor)
-        return content_type, meta
 
     @contextmanager
     def draft(self) -> Iterator[tuple[int, Path]]:
@@ -92,6 +88,14 @@ class Versions:
                     self._forget(path)
                 finally:
                     os.close(descriptor)
+
+    def _read_sidecar(self, etag: str) -> tuple[str, dict[str, str]]:
+        descriptor = os.open(f"{self._sidecars}/{etag}", os.O_RDONLY)
+        try:
+            content_type, meta = json.loads(os.read(descriptor, os.fstat(descriptor).st_size))
+        finally:
+            os.close(descriptor)
+        return content_type, meta
 
     def _forget(self, path: Path) -> None:
         """Remove a temporary name; a version's last name takes the sidecar with it."""

@@ -1,5 +1,6 @@
 """How gunicorn runs the server: its configuration is this module's variables and hooks."""
 
+import gc
 import os
 import resource
 import shutil
@@ -16,6 +17,7 @@ from app.log import log
 from app.telemetry import METRICS_FOLDER, capture_logging, configure_logging
 from app.web.worker import Worker
 
+GARBAGE = 10_000  # objects that may be cyclic garbage before it is looked for; a request makes few that are
 OWN_DESCRIPTORS = 30  # of a worker that does nothing
 DESCRIPTORS_EACH = 6
 
@@ -104,6 +106,7 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 def post_worker_init(_worker: Any) -> None:
     """Have the stores open and the render processes running before the first request."""
+    gc.set_threshold(GARBAGE)
     try:
         wiring.open_service(None)
     except Fault as fault:

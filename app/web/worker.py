@@ -53,6 +53,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         self._told_to_stop = False
         self._stopped = float("inf")  # when, by the monotonic clock
         self._took = 0.0  # when, its last connection
+        # gunicorn looks each of its settings up by __getattr__, twenty times for a request.
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         super().init_process()
 
     def run(self) -> None:
