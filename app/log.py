@@ -3,20 +3,15 @@
 It looks for pretty printers to bring along, and together they would take a fifth of a cloud function's cold import.
 """
 
-from functools import cached_property
 from typing import Any
 
 
 class _Log:
     def __getattr__(self, level: str) -> Any:
         """The method of structlog's logger that writes a line of `level`."""
-        return getattr(self._logger, level)
-
-    @cached_property
-    def _logger(self) -> Any:
         import structlog
 
-        return structlog.get_logger()
+        return getattr(structlog.get_logger(), level)
 
 
 log = _Log()

@@ -48,7 +48,6 @@ def configure_logging(level: str) -> None:
         processors=[*_gather(), *_render()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(Output()),  # type: ignore[arg-type]  # it asks for these two only
-        cache_logger_on_first_use=True,
     )
 
 

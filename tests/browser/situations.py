@@ -49,7 +49,7 @@ def slow_down(page: Page, bytes_per_second: int) -> None:
 @contextlib.contextmanager
 def full_queue(server: Server) -> Iterator[None]:
     """Take every place at the renderers with connections that ask for nothing."""
-    path = str(next((server.folder / "runtime").rglob("socket")))
+    path = str(next((server.folder / "runtime").rglob("socket.*")))
     refused = 0
     with contextlib.ExitStack() as held:
         while refused < 10:  # in a row, so that no idle process is left to make room in the queue
