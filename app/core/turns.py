@@ -15,7 +15,6 @@ from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 0.05  # after which who is still at one request must be waiting for what we did not think of
-GATHER_SECONDS = 0.02
 
 
 class Turn:
@@ -34,12 +33,12 @@ class Turn:
         self._waiting: deque[tuple[int, threading.Lock]] = deque()  # threads that want to run, and what wakes them
         self._may_ask = threading.Lock()
         self._mine = threading.local()
-        self._gather_until = 0.0
+        self.crowded_until = 0.0  # by the monotonic clock
 
-    def take(self, ask: Callable[[float | None], T]) -> T:
-        """What `ask` gives, and the right to run. What this thread has left for afterwards it does first.
+    def take(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives, which waits for it, and the right to run.
 
-        `ask` waits for work so many seconds at most, and without end for None; what it gives is false where none came.
+        What this thread has left for afterwards it does first.
         """
         self._mine.later = later = getattr(self._mine, "later", [])
         if later:
@@ -49,16 +48,15 @@ class Turn:
         else:
             self._stop_running()
         self._may_ask_next()
-        work = None
-        if time.monotonic() < self._gather_until and not (work := ask(0)):
-            time.sleep(GATHER_SECONDS)
-        work = work or ask(None)
+        work = ask()
+        self._mine.quick = True
         self._got_work = time.monotonic()
         self._run()
         return work
 
     def give_way(self) -> None:
         """Let other threads run and ask for work: this one waits for somebody from now on, or ends."""
+        self._mine.quick = False
         self._stop_running()
         with self._change:
             if self._asks == threading.get_ident():
@@ -82,12 +80,15 @@ class Turn:
             later.append(work)
         return later is not None
 
-    def gather(self, until: float) -> None:
-        """Until that time of the monotonic clock, let work gather for GATHER_SECONDS whenever none is there.
+    def crowd_out(self, until: float) -> None:
+        """Note that what this thread is at has no room, and others like it will have none until that time."""
+        self._mine.quick = False
+        self.crowded_until = until
 
-        For a machine that is too busy for it: one by one between renders requests find cold caches, and cost more.
-        """
-        self._gather_until = until
+    @property
+    def quick(self) -> bool:
+        """Whether the work of this thread has neither waited for anybody so far nor been crowded out."""
+        return bool(self._mine.quick)
 
     def oversee(self) -> None:
         """Take both rights from who has been busy with one request for PATIENCE_SECONDS. To be called now and then."""

@@ -34,7 +34,7 @@ GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
 IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
 POLL_SECONDS = 0.02
 FULL_SECONDS = 0.1  # that a queue which was found full is not waited for again: no process is idle
-LULL = 0.25  # of the time a job has to wait, that it is not even tried: tries cost CPU that the renders need
+LULL = 0.4  # of the time a job has to wait, that it is not even tried: tries cost CPU that the renders need
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
 TRIES = 3  # of pools that go away under us
@@ -190,5 +190,5 @@ class ProcessRenderer:
         return self._full_at + LULL * self._waited
 
     def _full(self) -> Fault:
-        turn.gather(self._lull_end)
+        turn.crowd_out(self._lull_end)
         return SlowDown("too many renders are waiting", headers=RETRY_AFTER)

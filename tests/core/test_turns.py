@@ -2,7 +2,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from app.core.turns import GATHER_SECONDS, PATIENCE_SECONDS, Turn
+from app.core.turns import PATIENCE_SECONDS, Turn
 
 SOON = 5 * PATIENCE_SECONDS
 
@@ -13,7 +13,7 @@ def started(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def at_once(_seconds: float | None) -> bool:
+def at_once() -> bool:
     """There is always work."""
     return True
 
@@ -65,7 +65,7 @@ def test_who_waits_for_work_keeps_nobody_from_running():
 
     asks = threading.Event()
     returning = started(returns)
-    started(lambda: turn.take(lambda _: asks.set() or came.wait(10)) and turn.give_way())
+    started(lambda: turn.take(lambda: asks.set() or came.wait(10)) and turn.give_way())
     assert ran.wait(10)
     came.set()
     returning.join(10)
@@ -99,7 +99,7 @@ def test_who_is_busy_too_long_loses_both_rights_and_cannot_give_away_what_is_not
 
 def test_who_waits_for_work_is_not_busy():
     turn, came = Turn(), threading.Event()
-    asking = started(lambda: turn.take(lambda _: came.wait(10)) and turn.give_way())
+    asking = started(lambda: turn.take(lambda: came.wait(10)) and turn.give_way())
     other = started(lambda: turn.take(at_once) and turn.give_way())
     time.sleep(2 * PATIENCE_SECONDS)
     turn.oversee()
@@ -129,27 +129,22 @@ def test_what_is_left_for_afterwards_is_done_before_the_next_work():
         assert turn.afterwards(lambda: seen.append("later"))
         seen.append("answered")
         turn.give_way()
-        turn.take(lambda _: seen.append("asked") or True)
+        turn.take(lambda: seen.append("asked") or True)
         turn.give_way()
 
     started(work).join(10)
     assert seen == ["answered", "later", "asked"]
 
 
-def test_while_work_gathers_what_is_there_is_done_and_then_a_while_nothing():
-    turn, asked = Turn(), []
-    works = iter([True, False, True])
-
-    def ask(seconds: float | None) -> bool:
-        asked.append((seconds, time.monotonic()))
-        return next(works)
-
-    turn.gather(time.monotonic() + 60)
-    turn.take(ask)
-    turn.take(ask)
-    assert [seconds for seconds, _ in asked] == [0, 0, None]
-    assert asked[2][1] - asked[1][1] >= GATHER_SECONDS
-    turn.gather(0)
-    asked.clear()
-    turn.take(lambda seconds: asked.append((seconds, 0.0)) or True)
-    assert asked == [(None, 0.0)]
+def test_work_is_quick_until_it_waits_or_is_crowded_out():
+    turn = Turn()
+    turn.take(at_once)
+    assert turn.quick
+    with turn.waiting():
+        pass
+    assert not turn.quick
+    turn.take(at_once)
+    assert turn.quick
+    turn.crowd_out(5.0)
+    assert not turn.quick
+    assert turn.crowded_until == 5.0

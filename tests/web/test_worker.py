@@ -1,5 +1,8 @@
 import os
+import select
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +15,7 @@ from tests.rendering.conftest import masters, wait_until
 from tests.servers import Server, serving
 
 LARGE = b"GIF89a" + os.urandom(8 << 20)  # more than sockets hold
+SCENE = Path(__file__).parents[1] / "scene.png"
 ASKED = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -125,6 +129,47 @@ def test_a_worker_that_has_answered_its_share_is_replaced_and_nobody_notices(tmp
         first = children(server.process.pid)
         assert {server.ask("/healthz").status for _ in range(20)} == {200}
         assert not set(first) & set(children(server.process.pid))
+
+
+def test_who_is_answered_at_once_is_heard_at_once_while_the_refused_are_heard_together(tmp_path: Path):
+    (tmp_path / "data" / "sources").mkdir(parents=True)
+    (tmp_path / "data" / "sources" / "a.png").write_bytes(SCENE.read_bytes())
+    one = {"workers": "1", "render_processes": "1", "render_queue": "1"}
+    with serving(tmp_path, **one) as server, ExitStack() as stack:
+        quick, made, queued, refused = (connected(server, stack) for _ in range(4))
+        assert server.ask("/proc/resize/w_9/a.png").status == 200
+        (renderer,) = offspring(*masters(tmp_path))
+        ask(quick, "/healthz")
+        assert status(quick) == 200
+        os.kill(renderer, signal.SIGSTOP)
+        try:
+            ask(made, "/proc/resize/w_10/a.png")
+            time.sleep(2)  # the longer a job has waited, the longer nobody tries
+            os.kill(renderer, signal.SIGCONT)
+            assert status(made) == 200
+            os.kill(renderer, signal.SIGSTOP)
+            ask(queued, "/proc/resize/w_11/a.png")
+            ask(refused, "/proc/resize/w_12/a.png")
+            assert status(refused) == 503
+            first = []
+            for width in range(13, 18):
+                time.sleep(0.01)
+                ask(refused, f"/proc/resize/w_{width}/a.png")
+                ask(quick, "/healthz")
+                first.append(select.select([quick, refused], [], [])[0] == [quick])
+                assert (status(quick), status(refused)) == (200, 503)
+        finally:
+            os.kill(renderer, signal.SIGCONT)
+        assert sum(first) >= 4
+        assert status(queued) == 200
+
+
+def ask(connection: socket.socket, target: str) -> None:
+    connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+
+def status(connection: socket.socket) -> int:
+    return int(connection.recv(65536).split()[1])
 
 
 def test_workers_take_as_many_connections_each(tmp_path: Path):
