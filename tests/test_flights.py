@@ -74,7 +74,7 @@ def test_where_threads_take_turns_the_answer_does_not_wait_for_the_landing(tmp_p
     works = iter((True, False))
 
     def serve() -> None:
-        while turn.take(lambda _: next(works) or "end") is True:
+        while turn.take(lambda: next(works) or "end") is True:
             assert flights.join("ef", lambda: None, lambda: 1, landed.append) == 1
             # Who asks before it lands gets the same result, not a second one.
             assert flights.join("ef", lambda: None, lambda: 2, lambda _: None) == 1

@@ -2,12 +2,14 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 SEAT = "IMGFN_SEAT"  # the environment variable by which a server tells each of its workers
-CORES = tuple(sorted(os.sched_getaffinity(0)))  # that this process may use from its start
+# That this process may use from its start. Only Linux tells.
+CORES = tuple(sorted(os.sched_getaffinity(0))) if sys.platform == "linux" else tuple(range(os.cpu_count() or 1))
 
 
 def take_seat(server: Any, worker: Any) -> None:

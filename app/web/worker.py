@@ -19,11 +19,10 @@ TICK_SECONDS = 0.05  # between two looks at what no event tells
 QUEUE = 2048  # connections that the kernel lets wait (gunicorn's backlog)
 HEAD_BYTES = 4096  # longer ones are rare
 QUICK = (b"GET ", b"HEAD ")
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.05  # at most, that requests wait for others like them while the machine is crowded
 YIELD_SECONDS = 0.001  # for a connection to be taken by a worker that has fewer
-SEATS = 256
+SEATS = 256  # more workers than that share them
 ONCE = select.EPOLLIN | select.EPOLLONESHOT
-
 
 # How many connections each worker has, by its seat, for all workers to see; most where there is none. A fraction tells
 # when it took the last, so that of two with as many the one is less crowded that has waited longer.
