@@ -79,7 +79,9 @@ class FolderStore:
             os.utime(descriptor, ns=(now, now))
             self._sync(descriptor)
             state = os.fstat(descriptor)
-            self._versions.describe(etag_of(state), content_type, meta or {})
+            # Most results need none, and a second file would cost as much as theirs.
+            if meta or _guess_type(key, descriptor) != content_type:
+                self._versions.describe(etag_of(state), content_type, meta or {})
             self._publish(path, key, overwrite)
         return _stat(key, state, content_type, meta or {})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from app.stores.disk import Sync, copy, etag_of, sync_folder
 
 MOST_KNOWN = 10_000  # sidecars kept in memory
-CREATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+CREATE_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL
 
 
 class Versions:

@@ -280,8 +280,26 @@ def test_a_durable_put_waits_for_the_disk_and_another_one_does_not(root, monkeyp
     monkeypatch.setattr(os, "fsync", lambda descriptor: waited.append(descriptor) or real(descriptor))
     put(FolderStore(root, durable=False), "a", PNG)
     assert waited == []
-    put(FolderStore(root), "b", PNG)
+    put(FolderStore(root), "b", PNG, meta={"note": "kept"})
     assert len(waited) >= 4  # the file, its sidecar, and the names of both
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "meta", "files"),
+    [
+        (PNG, "image/png", {}, 0),
+        (PNG, "text/plain", {}, 1),
+        (b"{}", "application/json", {}, 1),
+        (PNG, "image/png", {"a": "b"}, 1),
+    ],
+)
+def test_what_tells_its_type_itself_and_has_no_metadata_needs_no_sidecar(
+    store, root, content, content_type, meta, files
+):
+    stored = store.put(Key("a"), io.BytesIO(content), len(content), content_type, meta)
+    assert len(list(root.with_name(root.name + ".meta").iterdir())) == files
+    assert store.stat(Key("a")) == stored
+    assert (stored.content_type, dict(stored.meta)) == (content_type, meta)
 
 
 def test_puts_and_deletes_side_by_side_disturb_nobody(store):
