@@ -19,7 +19,7 @@ CREATE_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL
 class Versions:
     """Two folders beside `root`, on its file system, where nothing can collide with a key.
 
-    `root`.meta holds a sidecar for each version of an object, named by its etag: so what it says is never of another
+    `root`.meta holds sidecars of versions of objects, named by their etags: so what one says is never of another
     version. `root`.tmp holds unfinished files, and second names of versions that are losing theirs.
     """
 
