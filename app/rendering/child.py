@@ -93,7 +93,7 @@ class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
 
     def run(self) -> None:
         """Take job after job until told to stop."""
-        own = self.seat % len(self.sockets)
+        own = self._own = self.seat % len(self.sockets)
         _busy[own] = False  # whatever our predecessor died over
         for listener in self.sockets:
             listener.setblocking(False)
@@ -101,7 +101,7 @@ class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
             if not self.alive or not self.is_parent_alive():
                 return
             # Others come first in their turn: a process may be busy for long, and who waits for it must not.
-            if (_busy[other] and self._take(other, own)) or self._take(own, own):
+            if (_busy[other] and self._take(other)) or self._take(own):
                 continue
             try:
                 ready = self.wait(WAIT_SECONDS) or ()
@@ -111,15 +111,16 @@ class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
                 if seat != own and listener in ready:
                     if not _busy[seat]:
                         time.sleep(GRACE_SECONDS)  # its own process has been woken too
-                    self._take(seat, own)
+                    if self._take(seat):
+                        break  # our own may have come meanwhile, or our last
 
-    def _take(self, seat: int, own: int) -> bool:
+    def _take(self, seat: int) -> bool:
         """Do the job that has waited longest at `seat`. False where none waits."""
         try:
             client, _ = self.sockets[seat].accept()
-        except BlockingIOError:
+        except (BlockingIOError, ConnectionAbortedError):
             return False
-        _busy[own] = True
+        _busy[self._own] = True
         self.nr += 1
         self.alive = self.nr < self.max_requests
         self.cfg.pre_request(self, None)
@@ -127,7 +128,7 @@ class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
         with client, suppress(OSError):  # a client may go away at any time
             self.wsgi(client)
         self.cfg.post_request(self, None, None, None)
-        _busy[own] = False
+        _busy[self._own] = False
         return True
 
     def notify(self) -> None:
