@@ -1,20 +1,17 @@
-"""HTTP at the edge: requests in; pictures, receipts and problem documents out."""
+"""HTTP at the edge: a request runs to its end here, whatever happens on the way."""
 
 import errno
-import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from html import escape
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import http_date
 from werkzeug.wrappers import Request
 
 from app.address import conform, path_below, signed_target
+from app.answers import Answer, problem
 from app.core.faults import (
     BadRequest,
     EntityTooLarge,
@@ -22,14 +19,11 @@ from app.core.faults import (
     InternalError,
     MethodNotAllowed,
     NotFound,
-    RangeNotSatisfiable,
     SlowDown,
     StoreFull,
 )
 from app.core.turns import turn
 from app.log import bind, log, unbind
-from app.reading import OPAQUE, Choose, Part, Produced
-from app.service import Wanted
 from app.telemetry import choose_request_id, observe_request
 
 if TYPE_CHECKING:
@@ -38,7 +32,6 @@ if TYPE_CHECKING:
     from app.core.settings import Settings
 
 VERSION = version("imgfn")
-NO_STORE = {"Cache-Control": "no-store"}
 EXPOSED = "ETag, X-Request-Id, X-Imgfn-Result, X-Imgfn-Note, X-Imgfn-Version, Server-Timing, Content-Length"
 CLOSED = {  # unless an answer says otherwise
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -46,7 +39,6 @@ CLOSED = {  # unless an answer says otherwise
 }
 
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 SENT_AT_ONCE_BYTES = 65536  # what a kernel takes whole, however slowly the caller reads
 
 # What a machine can run out of while nobody is at fault; the store's own shortages come as its Faults.
@@ -58,15 +50,6 @@ SHORTAGES: dict[int, type[Fault]] = {
     errno.EDQUOT: StoreFull,
     errno.EFBIG: StoreFull,
 }
-
-
-@dataclass
-class Answer:
-    """What goes out: a status, headers, and the body in chunks, read once."""
-
-    status: int
-    headers: dict[str, str]
-    chunks: Iterable[bytes] = ()
 
 
 class Exchange:
@@ -141,19 +124,6 @@ def _explain(error: Exception) -> Fault:
     return kind(headers={"Retry-After": "1"})
 
 
-def problem(fault: Fault, request: Request, request_id: str) -> Answer:
-    """RFC 9457; XML in OSS's shape where Accept prefers it."""
-    told = {"type": f"urn:imgfn:{fault.code}", **fault.facts(), "request_id": request_id}
-    kinds = ["application/problem+json", "application/json", "application/xml", "text/xml"]
-    chosen = request.accept_mimetypes.best_match(kinds, kinds[0])
-    if chosen.endswith("/xml"):
-        members = {"Code": fault.code, "Message": fault.detail, "RequestId": request_id, "HostId": request.host}
-        inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
-        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>\n'
-        return _text(body, fault.status, fault.headers, chosen)
-    return _text(_to_json(told) + "\n", fault.status, fault.headers, kinds[0])
-
-
 def _fault_from(error: HTTPException, request: Request) -> Fault:
     """What Werkzeug and Flask refuse, as one of our faults."""
     if error.code == 404:
@@ -161,83 +131,6 @@ def _fault_from(error: HTTPException, request: Request) -> Fault:
     kinds: dict[int | None, type[Fault]] = {405: MethodNotAllowed, 413: EntityTooLarge}
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
     return kinds.get(error.code, BadRequest)(str(error.description), expected=allow.get("Allow"), headers=allow)
-
-
-def not_modified(wanted: Wanted, request: Request, max_age: int) -> Answer | None:
-    """304 where the caller has this version already (RFC 9110, 13.1), else None."""
-    if "HTTP_IF_NONE_MATCH" in request.environ:
-        fresh = request.if_none_match.contains_weak(wanted.etag)
-    else:
-        since = request.if_modified_since
-        fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
-    if not fresh:
-        return None
-    return Answer(304, _validators(wanted, max_age))
-
-
-def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
-    """What a Range header asks for: a function from the size of the whole. Several ranges at once count as none."""
-    ranges = request.range
-    if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
-        return None
-    condition = request.if_range
-    if condition.etag not in (None, wanted.etag):
-        return None
-    if condition.date is not None and condition.date != wanted.source.modified.replace(microsecond=0):
-        return None
-
-    def choose(size: int) -> Part:
-        bounds = ranges.range_for_length(size)
-        if bounds is None or bounds[0] >= size:
-            raise RangeNotSatisfiable(expected=f"0-{size - 1}", headers={"Content-Range": f"bytes */{size}"})
-        return bounds[0], bounds[1] - bounds[0]
-
-    return choose
-
-
-def picture(produced: Produced, wanted: Wanted, max_age: int) -> Answer:
-    """The answer with a picture or a report in it."""
-    # An SVG is a program: nobody may open a stored one in our origin.
-    closed = produced.content_type in ("image/svg+xml", OPAQUE)
-    headers = {
-        **_validators(wanted, max_age),
-        "Content-Type": produced.content_type,
-        "Content-Length": str(produced.size),
-        "Accept-Ranges": "bytes",
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
-        "Content-Disposition": "attachment" if closed else "inline",
-        "X-Imgfn-Result": "made" if produced.made else "kept",
-        "Server-Timing": ", ".join(f"{name};dur={value:.1f}" for name, value in produced.milliseconds.items()),
-    }
-    if produced.notes:
-        headers["X-Imgfn-Note"] = "; ".join(produced.notes)
-    status = 200
-    if produced.part is not None:
-        start, length = produced.part
-        status = 206
-        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{produced.size}"
-        headers["Content-Length"] = str(length)
-    return Answer(status, headers, produced.chunks)
-
-
-def receipt(body: Any, status: int) -> Answer:
-    """A JSON answer that is not a picture and not a problem."""
-    return _text(_to_json(body) + "\n", status, {}, "application/json")
-
-
-def _text(text: str, status: int, headers: dict[str, str], content_type: str) -> Answer:
-    body = text.encode()
-    about = {"Content-Type": content_type, "Content-Length": str(len(body))}
-    return Answer(status, headers | NO_STORE | about, (body,))
-
-
-def _validators(wanted: Wanted, max_age: int) -> dict[str, str]:
-    headers = {
-        "ETag": f'"{wanted.etag}"',
-        "Last-Modified": http_date(wanted.source.modified),
-        "Cache-Control": f"public, max-age={max_age}",
-    }
-    return headers | {"Vary": "Accept"} if wanted.varies else headers
 
 
 def _preflight(methods: tuple[str, ...]) -> Answer:

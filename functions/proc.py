@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from app import wiring
 from app.access import admit, grant_upload
+from app.answers import Answer, chosen_part, not_modified, picture, receipt
 from app.cloud import remember_request
 from app.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey
 from app.core.key import Key
 from app.core.plan import Plan, parse_oss, parse_path, suggestion
-from app.http import Answer, Exchange, chosen_part, not_modified, picture, receipt, serve
+from app.http import Exchange, serve
 from app.saving import ACTION, SaveAs, parse_saveas
 from app.service import Wanted
 

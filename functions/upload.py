@@ -9,10 +9,11 @@ from werkzeug.wrappers import Request
 
 from app import wiring
 from app.access import grant_upload, require_admin
+from app.answers import Answer, receipt
 from app.cloud import remember_request
 from app.core.faults import InvalidArgument
 from app.core.key import Key
-from app.http import Answer, Exchange, receipt, serve
+from app.http import Exchange, serve
 from app.receiving import receive_one, receive_parts
 from app.service import Received
 

@@ -8,7 +8,8 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from app import metrics, telemetry, wiring
-from app.http import Answer, Exchange, serve
+from app.answers import Answer
+from app.http import Exchange, serve
 from app.web.documents import documents
 from app.web.playground import playground
 from app.web.status import status

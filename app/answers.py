@@ -1,0 +1,116 @@
+"""What goes out: pictures, receipts, problem documents, and when nothing but headers has to."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from werkzeug.http import http_date
+from werkzeug.wrappers import Request
+
+from app.core.faults import Fault, RangeNotSatisfiable
+from app.reading import OPAQUE, Choose, Part, Produced
+from app.service import Wanted
+
+NO_STORE = {"Cache-Control": "no-store"}
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@dataclass
+class Answer:
+    """What goes out: a status, headers, and the body in chunks, read once."""
+
+    status: int
+    headers: dict[str, str]
+    chunks: Iterable[bytes] = ()
+
+
+def problem(fault: Fault, request: Request, request_id: str) -> Answer:
+    """RFC 9457; XML in OSS's shape where Accept prefers it."""
+    told = {"type": f"urn:imgfn:{fault.code}", **fault.facts(), "request_id": request_id}
+    kinds = ["application/problem+json", "application/json", "application/xml", "text/xml"]
+    chosen = request.accept_mimetypes.best_match(kinds, kinds[0])
+    if chosen.endswith("/xml"):
+        members = {"Code": fault.code, "Message": fault.detail, "RequestId": request_id, "HostId": request.host}
+        inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>\n'
+        return _text(body, fault.status, fault.headers, chosen)
+    return _text(_to_json(told) + "\n", fault.status, fault.headers, kinds[0])
+
+
+def not_modified(wanted: Wanted, request: Request, max_age: int) -> Answer | None:
+    """304 where the caller has this version already (RFC 9110, 13.1), else None."""
+    if "HTTP_IF_NONE_MATCH" in request.environ:
+        fresh = request.if_none_match.contains_weak(wanted.etag)
+    else:
+        since = request.if_modified_since
+        fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
+    if not fresh:
+        return None
+    return Answer(304, _validators(wanted, max_age))
+
+
+def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
+    """What a Range header asks for: a function from the size of the whole. Several ranges at once count as none."""
+    ranges = request.range
+    if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
+        return None
+    condition = request.if_range
+    if condition.etag not in (None, wanted.etag):
+        return None
+    if condition.date is not None and condition.date != wanted.source.modified.replace(microsecond=0):
+        return None
+
+    def choose(size: int) -> Part:
+        bounds = ranges.range_for_length(size)
+        if bounds is None or bounds[0] >= size:
+            raise RangeNotSatisfiable(expected=f"0-{size - 1}", headers={"Content-Range": f"bytes */{size}"})
+        return bounds[0], bounds[1] - bounds[0]
+
+    return choose
+
+
+def picture(produced: Produced, wanted: Wanted, max_age: int) -> Answer:
+    """The answer with a picture or a report in it."""
+    # An SVG is a program: nobody may open a stored one in our origin.
+    closed = produced.content_type in ("image/svg+xml", OPAQUE)
+    headers = {
+        **_validators(wanted, max_age),
+        "Content-Type": produced.content_type,
+        "Content-Length": str(produced.size),
+        "Accept-Ranges": "bytes",
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Disposition": "attachment" if closed else "inline",
+        "X-Imgfn-Result": "made" if produced.made else "kept",
+        "Server-Timing": ", ".join(f"{name};dur={value:.1f}" for name, value in produced.milliseconds.items()),
+    }
+    if produced.notes:
+        headers["X-Imgfn-Note"] = "; ".join(produced.notes)
+    status = 200
+    if produced.part is not None:
+        start, length = produced.part
+        status = 206
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{produced.size}"
+        headers["Content-Length"] = str(length)
+    return Answer(status, headers, produced.chunks)
+
+
+def receipt(body: Any, status: int) -> Answer:
+    """A JSON answer that is not a picture and not a problem."""
+    return _text(_to_json(body) + "\n", status, {}, "application/json")
+
+
+def _text(text: str, status: int, headers: dict[str, str], content_type: str) -> Answer:
+    body = text.encode()
+    about = {"Content-Type": content_type, "Content-Length": str(len(body))}
+    return Answer(status, headers | NO_STORE | about, (body,))
+
+
+def _validators(wanted: Wanted, max_age: int) -> dict[str, str]:
+    headers = {
+        "ETag": f'"{wanted.etag}"',
+        "Last-Modified": http_date(wanted.source.modified),
+        "Cache-Control": f"public, max-age={max_age}",
+    }
+    return headers | {"Vary": "Accept"} if wanted.varies else headers
