@@ -7,8 +7,9 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import BinaryIO
 
@@ -45,12 +46,13 @@ Answer = tuple[Mapping[str, object], bytes]
 _busy = mmap.mmap(-1, mmap.PAGESIZE)  # what each process tells the others of itself, by its seat
 
 
-def answer(sock: socket.socket) -> None:
-    """Take one job from `sock`, do it and answer."""
+def answer(sock: socket.socket, done: Callable[[], None]) -> None:
+    """Take one job from `sock`, do it, call `done` and answer."""
     sock.sendall(BEGUN)
     job, file, marks = receive_job(sock)
     with file:
         line, body = work(job, file, marks)
+    done()
     send_answer(sock, line, body)
 
 
@@ -94,7 +96,7 @@ class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
     def run(self) -> None:
         """Take job after job until told to stop."""
         own = self._own = self.seat % len(self.sockets)
-        _busy[own] = False  # whatever our predecessor died over
+        self._tell(busy=False)  # whatever our predecessor died over
         for listener in self.sockets:
             listener.setblocking(False)
         for other in itertools.cycle(range(len(self.sockets))):
@@ -120,16 +122,20 @@ class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
             client, _ = self.sockets[seat].accept()
         except (BlockingIOError, ConnectionAbortedError):
             return False
-        _busy[self._own] = True
+        self._tell(busy=True)
         self.nr += 1
         self.alive = self.nr < self.max_requests
         self.cfg.pre_request(self, None)
         client.setblocking(True)
         with client, suppress(OSError):  # a client may go away at any time
-            self.wsgi(client)
+            # Whoever gets the answer may run before we do: its next job must not look as if it had to wait for long.
+            self.wsgi(client, partial(self._tell, busy=False))
         self.cfg.post_request(self, None, None, None)
-        _busy[self._own] = False
+        self._tell(busy=False)  # also where a client went away
         return True
+
+    def _tell(self, *, busy: bool) -> None:
+        _busy[self._own] = busy
 
     def notify(self) -> None:
         """Say nothing: without a timeout nobody listens, and a heartbeat would need a call that is forbidden."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,9 @@ from structlog.testing import capture_logs
 
 from app.core.faults import InternalError, SlowDown
 from app.core.plan import parse_path
+from app.imaging.limits import Limits
+from app.rendering.child import answer
+from app.rendering.wire import BEGUN, Job, load_header, receive_answer, send_job
 from tests.rendering.conftest import ask, children, clock, events, hold, masters, wait_until
 
 # A client process: prints what `clock` answers to each of its threads, then waits until its stdin is closed.
@@ -151,6 +155,18 @@ def test_who_waits_for_a_busy_process_gets_the_other_in_turn(two_seats, source):
         late = threads.submit(tell, first, clock(0)).result()
         assert sum(job.result()["ended"] <= late["begun"] for job in others) <= 5
         assert late["ended"] < busy.result()["ended"]
+
+
+def test_a_process_counts_as_free_before_anybody_has_its_answer(source):
+    ours, theirs = socket.socketpair()
+    with ours, theirs, (memory := tempfile.TemporaryFile()):
+        memory.write(source.getvalue())
+        memory.flush()
+        send_job(ours, Job(None, Limits(), len(source.getvalue())).dump(), memory.fileno(), [])
+        there = []
+        answer(theirs, lambda: there.append(ours.recv(1000)))
+        assert there == [BEGUN]
+        assert load_header(*receive_answer(ours, 0)).format.name == "png"
 
 
 def test_an_empty_queue_takes_as_many_at_once_as_there_are_processes(pool, source, runtime_dir):
