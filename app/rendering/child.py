@@ -23,7 +23,6 @@ from app.imaging.limits import Limits
 from app.imaging.render import render
 from app.ops import load_operations
 from app.rendering.wire import (
-    BEGUN,
     Job,
     dump_fault,
     dump_header,
@@ -48,7 +47,6 @@ _busy = mmap.mmap(-1, mmap.PAGESIZE)  # what each process tells the others of it
 
 def answer(sock: socket.socket, done: Callable[[], None]) -> None:
     """Take one job from `sock`, do it, call `done` and answer."""
-    sock.sendall(BEGUN)
     job, file, marks = receive_job(sock)
     with file:
         line, body = work(job, file, marks)

@@ -18,13 +18,13 @@ from app.log import log
 from app.rendering.pool import Pool, Shape
 from app.rendering.quarantine import Quarantine
 from app.rendering.wire import (
-    BEGUN,
+    Answer,
     Garbled,
     Job,
+    limit,
     load_fault,
     load_header,
     load_rendered,
-    receive_answer,
     send_job,
     shared,
 )
@@ -40,8 +40,8 @@ BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding it
 TRIES = 3  # of pools that go away under us
 RETRY_AFTER = {"Retry-After": "1"}
 
-Answer = TypeVar("Answer")
-Load = Callable[[Mapping[str, Any], bytes], Answer]
+T = TypeVar("T")
+Load = Callable[[Mapping[str, Any], bytes], T]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class ProcessRenderer:
     def inspect(self, source: BinaryIO, size: int) -> Header:
         return self._ask(None, Source(source, size), [], load_header)
 
-    def _ask(self, plan: str | None, source: Source, marks: list[bytes], load: Load[Answer]) -> Answer:
+    def _ask(self, plan: str | None, source: Source, marks: list[bytes], load: Load[T]) -> T:
         """What a process makes of one job; a Fault where it refuses it or dies over it."""
         if self._quarantine.holds(source.file, source.size):
             observe_mishap("image_in_quarantine", plan=plan, bytes=source.size)
@@ -103,16 +103,14 @@ class ProcessRenderer:
         job = Job(plan, self._limits, source.size, [len(mark) for mark in marks]).dump()
         with shared(source.file) as descriptor:
             for _ in range(TRIES):
-                with self._begin(job, descriptor, marks) as connection:
-                    begun = time.monotonic()
+                answer, begun = self._begin(job, descriptor, marks)
+                with answer:
                     try:
-                        connection.settimeout(self._seconds + GRACE_SECONDS)
-                        with turn.waiting():
-                            told, body = receive_answer(connection, self._memory_bytes)
+                        told, body = answer.receive_rest(self._memory_bytes)
                         if "fault" not in told:
                             return load(told, body)
                         fault, trace = load_fault(told)
-                    except (ConnectionError, TimeoutError, Garbled) as error:
+                    except (ConnectionError, BlockingIOError, Garbled) as error:
                         seconds = time.monotonic() - begun
                         if seconds >= 0.9 * self._seconds:
                             raise self._overran(source, seconds) from error
@@ -126,8 +124,8 @@ class ProcessRenderer:
                 raise fault
         raise self._mourn()
 
-    def _begin(self, job: bytes, source: int, marks: list[bytes]) -> socket.socket:
-        """A connection to a process that has taken our job on.
+    def _begin(self, job: bytes, source: int, marks: list[bytes]) -> tuple[Answer, float]:
+        """The answer of a process that has taken our job on, as far as it goes, and when it did that.
 
         Nothing has been tried before that, so a pool that goes away meanwhile costs only another try.
         """
@@ -136,21 +134,21 @@ class ProcessRenderer:
                 connection = self._connect()
             except ConnectionRefusedError:
                 continue
+            answer = Answer(connection)
             try:
-                connection.settimeout(self._seconds + START_SECONDS)
+                limit(connection, self._seconds + START_SECONDS)
                 send_job(connection, job, source, marks)
                 queued = time.monotonic()
                 with turn.waiting():
-                    begun = connection.recv(len(BEGUN)) == BEGUN
-                if begun:
-                    self._waited = time.monotonic() - queued
-                    return connection
-            except TimeoutError as error:
-                connection.close()
+                    begun = answer.receive_begin()
+                begun = min(max(queued, begun), time.monotonic())  # somebody else's code may run there
+                self._waited = begun - queued
+                return answer, begun
+            except BlockingIOError as error:
+                answer.close()
                 raise SlowDown("the queue of renders does not move", headers=RETRY_AFTER) from error
             except ConnectionError:
-                pass
-            connection.close()
+                answer.close()
         raise self._mourn()
 
     def _connect(self) -> socket.socket:

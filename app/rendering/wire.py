@@ -1,8 +1,8 @@
 """What client and children say to each other over a unix socket: lines of JSON, bytes, and one descriptor.
 
 A job is a line, the bytes of its marks, and with its first byte a descriptor of the source that can only be read. The
-child says BEGUN as soon as it has the connection. So the client knows when its job began, whatever time it spent in the
-queue before, and a connection that ends earlier has tried nothing: it can be made again elsewhere.
+child says what time it is as soon as it has the connection. So the client knows when its job began, whatever time that
+spent in the queue before, and a connection that ends earlier has tried nothing: it can be made again elsewhere.
 An answer is a line and the bytes of a result. A broken decoder may have written it: nothing is ever unpickled.
 """
 
@@ -12,10 +12,12 @@ import json
 import os
 import shutil
 import socket
+import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from app.core.faults import Fault, fault_of
 from app.core.formats import FORMATS
@@ -23,13 +25,17 @@ from app.imaging.decode import Header
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
+
 # Those of our encoders and of reports: a child must not make a page with a script of a picture.
 CONTENT_TYPES = {
     *(known.content_type for known in FORMATS.values() if known.written),
     "application/json",
     "text/plain; charset=utf-8",
 }
-BEGUN = b"+"
+CLOCK = struct.Struct("d")  # seconds, by the monotonic clock, which all processes of a machine share
+TIMEVAL = struct.Struct("ll")  # socket(7)
 LINE_BYTES = 1 << 20  # an answer's line is no longer: the longest has a trace in it
 BUFFER_BYTES = 1 << 16  # so that most answers come in one piece
 
@@ -73,6 +79,14 @@ def shared(file: BinaryIO) -> Iterator[int]:
         yield readable
 
 
+def limit(sock: socket.socket, seconds: float) -> None:
+    """Have the kernel wait so long for each thing sent or received; BlockingIOError where it takes longer."""
+    timeout = TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
+    sock.setblocking(True)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+
+
 def send_job(sock: socket.socket, job: bytes, source: int, marks: Sequence[bytes]) -> None:
     """Ask for a job. `source` is a descriptor, which stays ours to close."""
     message = b"".join([job, *marks])
@@ -82,12 +96,16 @@ def send_job(sock: socket.socket, job: bytes, source: int, marks: Sequence[bytes
 
 
 def receive_job(sock: socket.socket) -> tuple[Job, BinaryIO, list[bytes]]:
-    """A job, its source and its marks. ConnectionError where the other side ends earlier."""
+    """Say that a job is taken on, and take it: with its source and its marks.
+
+    ConnectionError where the other side ends earlier.
+    """
+    sock.sendall(CLOCK.pack(time.monotonic()))
     start, descriptors, _, _ = socket.recv_fds(sock, 1, 1)
     if not descriptors:
         raise _gone()
     source: BinaryIO = os.fdopen(descriptors[0], "rb", buffering=0)
-    with _reader(sock) as rest:
+    with io.BufferedReader(socket.SocketIO(sock, "r"), BUFFER_BYTES) as rest:
         job = Job.load(start + rest.readline())
         return job, source, [_read(rest, size) for size in job.marks]
 
@@ -100,10 +118,23 @@ def send_answer(sock: socket.socket, line: Mapping[str, object], body: bytes = b
         answer.write(body)
 
 
-def receive_answer(sock: socket.socket, most: int) -> tuple[dict[str, Any], bytes]:
-    """The line and the bytes of an answer. Raises Garbled, also for more than `most` bytes, and ConnectionError."""
-    with _reader(sock) as answer:
-        line = answer.readline(LINE_BYTES)
+class Answer(io.BufferedReader):
+    """What comes on a connection after a job, in the order of its methods. It owns the connection.
+
+    The kernel gathers it: who waits for it is woken once, and not for each word that is said.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(_Gathered(connection), BUFFER_BYTES)
+
+    def receive_begin(self) -> float:
+        """When the job was taken on; ConnectionError where it was not."""
+        began: float = CLOCK.unpack(_read(self, CLOCK.size))[0]
+        return began
+
+    def receive_rest(self, most: int) -> tuple[dict[str, Any], bytes]:
+        """The line and the bytes. Raises Garbled, also for more than `most` bytes, and ConnectionError."""
+        line = self.readline(LINE_BYTES)
         if not line:
             raise _gone()
         with _from_one_of_ours():
@@ -111,11 +142,24 @@ def receive_answer(sock: socket.socket, most: int) -> tuple[dict[str, Any], byte
             size = told["size"]
             if not 0 <= size <= most:
                 raise ValueError(size)
-            return told, _read(answer, size)
+            return told, _read(self, size)
 
 
-def _reader(sock: socket.socket) -> io.BufferedReader:
-    return io.BufferedReader(socket.SocketIO(sock, "r"), BUFFER_BYTES)
+class _Gathered(io.RawIOBase):
+    """A connection as a file that fills what it is given, up to its end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        return self._connection.recv_into(buffer, 0, socket.MSG_WAITALL)
+
+    def close(self) -> None:
+        self._connection.close()
+        super().close()
 
 
 def _read(file: io.BufferedIOBase, size: int) -> bytes:

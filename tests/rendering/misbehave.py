@@ -64,7 +64,7 @@ def lie(picture: Picture, kind: Annotated[str, Choice(("page", "giant", "nonsens
     match kind:
         case "giant":
             _local("sock").sendall(b'{"size": 999999999999}\n')
-            time.sleep(60)
+            os._exit(0)
         case "nonsense":
             _local("sock").sendall(b"\0" * 100_000)
             os._exit(0)

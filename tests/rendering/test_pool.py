@@ -21,7 +21,7 @@ from app.core.faults import InternalError, SlowDown
 from app.core.plan import parse_path
 from app.imaging.limits import Limits
 from app.rendering.child import answer
-from app.rendering.wire import BEGUN, Job, load_header, receive_answer, send_job
+from app.rendering.wire import CLOCK, Answer, Job, load_header, send_job
 from tests.rendering.conftest import ask, children, clock, events, hold, masters, wait_until
 
 # A client process: prints what `clock` answers to each of its threads, then waits until its stdin is closed.
@@ -165,8 +165,9 @@ def test_a_process_counts_as_free_before_anybody_has_its_answer(source):
         send_job(ours, Job(None, Limits(), len(source.getvalue())).dump(), memory.fileno(), [])
         there = []
         answer(theirs, lambda: there.append(ours.recv(1000)))
-        assert there == [BEGUN]
-        assert load_header(*receive_answer(ours, 0)).format.name == "png"
+        theirs.close()
+        assert [len(words) for words in there] == [CLOCK.size]
+        assert load_header(*Answer(ours).receive_rest(0)).format.name == "png"
 
 
 def test_an_empty_queue_takes_as_many_at_once_as_there_are_processes(pool, source, runtime_dir):
