@@ -45,12 +45,17 @@ def count_request(line: Mapping[str, Any]) -> None:
         _RECEIVED_BYTES.inc(line["received_bytes"])
     for name, milliseconds in line.items():
         if name.endswith("_ms"):
-            _STAGE_SECONDS.labels(name.removesuffix("_ms")).observe(milliseconds / 1000)
+            _stage(name.removesuffix("_ms")).observe(milliseconds / 1000)
 
 
 @functools.cache
 def _of(function: str, status: int, result: str) -> tuple[Counter, Histogram, Counter]:
     return _REQUESTS.labels(function, status, result), _REQUEST_SECONDS.labels(function), _SENT_BYTES.labels(function)
+
+
+@functools.cache
+def _stage(name: str) -> Histogram:
+    return _STAGE_SECONDS.labels(name)
 
 
 def count_mishap(event: str) -> None:

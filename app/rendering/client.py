@@ -1,5 +1,6 @@
 """Renders in the pool's processes: hand over a source, take back a picture or the reason why there is none."""
 
+import os
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ from app.rendering.wire import (
     load_header,
     load_rendered,
     send_job,
-    shared,
+    share,
 )
 from app.telemetry import observe_mishap
 
@@ -101,7 +102,8 @@ class ProcessRenderer:
             observe_mishap("image_in_quarantine", plan=plan, bytes=source.size)
             raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
         job = Job(plan, self._limits, source.size, [len(mark) for mark in marks]).dump()
-        with shared(source.file) as descriptor:
+        descriptor = share(source.file)
+        try:
             for _ in range(TRIES):
                 answer, begun = self._begin(job, descriptor, marks)
                 with answer:
@@ -122,6 +124,8 @@ class ProcessRenderer:
                 if trace:
                     log.error("render_failed", plan=plan, trace=trace)
                 raise fault
+        finally:
+            os.close(descriptor)
         raise self._mourn()
 
     def _begin(self, job: bytes, source: int, marks: list[bytes]) -> tuple[Answer, float]:

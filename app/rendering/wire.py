@@ -15,7 +15,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -62,21 +62,20 @@ class Job:
         return cls(**told | {"limits": Limits(**told["limits"])})
 
 
-@contextmanager
-def shared(file: BinaryIO) -> Iterator[int]:
-    """A descriptor of what `file` holds, to be given away: it can only be read, and what it is told moves no other."""
+def share(file: BinaryIO) -> int:
+    """A new descriptor of what `file` holds, to be given away: it can only be read, and its use moves no other."""
     file.seek(0)  # what is buffered is written, too
-    with ExitStack() as stack:
-        try:
-            descriptor = file.fileno()
-        except io.UnsupportedOperation:  # it lies in memory, and does so once more
-            descriptor = os.memfd_create("source")
-            stack.callback(os.close, descriptor)
-            with open(descriptor, "wb", closefd=False) as copy:
-                shutil.copyfileobj(file, copy)
-        readable = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
-        stack.callback(os.close, readable)
-        yield readable
+    try:
+        return _readable(file.fileno())
+    except io.UnsupportedOperation:  # it lies in memory, and does so once more
+        with os.fdopen(os.memfd_create("source"), "wb") as copy:
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            return _readable(copy.fileno())
+
+
+def _readable(descriptor: int) -> int:
+    return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
 
 
 def limit(sock: socket.socket, seconds: float) -> None:

@@ -56,9 +56,12 @@ class FolderStore:
         with explain(key, READING):
             descriptor, known = self._find(key)
         with os.fdopen(descriptor, "rb") as file:
-            if start and start >= known.size:
-                raise RangeNotSatisfiable(f"{key!r} has {known.size} bytes", expected=f"bytes 0 to {known.size - 1}")
-            file.seek(start)
+            if start:
+                if start >= known.size:
+                    raise RangeNotSatisfiable(
+                        f"{key!r} has {known.size} bytes", expected=f"bytes 0 to {known.size - 1}"
+                    )
+                file.seek(start)
             body: BinaryIO = file if length is None else io.BufferedReader(Slice(file, length))
             yield Opened(known, body)
 
@@ -154,10 +157,13 @@ class FolderStore:
         for name in names:
             parent = folder
             try:
-                if make:
-                    with suppress(FileExistsError):
-                        os.mkdir(name, dir_fd=parent)
-                        self._sync(parent)
+                folder = os.open(name, READ_FOLDER, dir_fd=parent)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                with suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=parent)
+                    self._sync(parent)
                 folder = os.open(name, READ_FOLDER, dir_fd=parent)
             finally:
                 os.close(parent)

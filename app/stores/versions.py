@@ -70,9 +70,12 @@ class Versions:
     def second_name(self, name: str, parent: int) -> Iterator[None]:
         """Hold on to a version that is losing its name, so that its sidecar goes with it, whatever crashes."""
         path = self._temporary / secrets.token_hex(16)
-        # Nothing to hold: there is no such file, or it is a folder, or somebody else's, which has no sidecar.
-        with suppress(FileNotFoundError, PermissionError):
+        try:
             os.link(name, path, src_dir_fd=parent, follow_symlinks=False)
+        except (FileNotFoundError, PermissionError):
+            # Nothing to hold: there is no such file, or it is a folder, or somebody else's, which has no sidecar.
+            yield
+            return
         try:
             yield
         finally:
