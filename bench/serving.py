@@ -178,7 +178,10 @@ def memory(sources: Sources) -> list[Figure]:
 
 
 def overload(sources: Sources) -> list[Figure]:
-    """Four times what the server can do, offered whether it answers or not: JPEG, then the mix."""
+    """Four times what the server can do, offered whether it answers or not: JPEG, then the mix.
+
+    Three rounds of closed loops and a flood, and medians: the best of single runs would be the luckiest.
+    """
     figures = []
     with running(OURS, _files(sources)) as up:
         for pairs in (PAIRS[:1], PAIRS):
@@ -186,10 +189,16 @@ def overload(sources: Sources) -> list[Figure]:
             asked = in_turn(cells, sources)
             seconds = SECONDS * len(cells) ** 0.5  # pictures of six costs need more of them for a mean
             load.closed(up.base, asked, 4, 2)
-            peak = max(load.closed(up.base, asked, clients, 2 * seconds).rate for clients in (2, 4, 8))
-            flood = load.offered(up.base, asked, 4 * peak, 3 * seconds)
-            told({"overload": _called(cells), "peak": peak} | flood.summary())
-            figures.append(least(f"goodput under 4x overload, {_called(cells)}", "its peak", flood.rate / peak, 0.90))
+            closed: dict[int, list[float]] = {clients: [] for clients in (2, 4, 8)}
+            floods = []
+            for _ in range(3):
+                for clients, rates in closed.items():
+                    rates.append(load.closed(up.base, asked, clients, seconds).rate)
+                peak = max(map(statistics.median, closed.values()))
+                floods.append(load.offered(up.base, asked, 4 * peak, 2 * seconds))
+                told({"overload": _called(cells), "closed": closed} | floods[-1].summary())
+            ratio = statistics.median(flood.rate for flood in floods) / peak
+            figures.append(least(f"goodput under 4x overload, {_called(cells)}", "its peak", ratio, 0.90))
     return figures
 
 
