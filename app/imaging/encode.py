@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from app.core.faults import ImageTooLarge, InvalidArgument
-from app.imaging import kernels, memory
+from app.imaging import kernels, memory, png
 from app.imaging.decode import PILLOW, load_plugin
 from app.imaging.metadata import CARRIED, riding
 from app.imaging.picture import Picture
@@ -148,6 +148,10 @@ def _jpg(frame: Image.Image, records: Records, interlace: bool, quality: int) ->
 
 
 def _png(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  one call for all formats
+    if not interlace and records.keys() <= {"icc_profile"}:
+        icc = records.get("icc_profile")
+        if written := png.encode(frame.tobytes(), frame.size, len(frame.mode), icc):
+            return written
     # Level 3 with filters gives four fifths of the bytes of libvips' default, level 6 without, in the same time.
     return _by_libvips(frame, records, "png", compression=3, filter="avg", interlace=interlace)
 

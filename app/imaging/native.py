@@ -1,4 +1,4 @@
-"""The two loops of native.c as functions. hatch_build.py compiles it; `available()` says whether that was possible."""
+"""The loops of native.c as functions. hatch_build.py compiles it; `available()` says whether that was possible."""
 
 import ctypes
 import functools
@@ -42,6 +42,23 @@ def unfilter(raw: bytes, bands: int, length: int, out: bytearray, row: int) -> N
         raise ValueError("PNG has no such filter")
 
 
+def filtered(pixels: bytes, bands: int, length: int, row: int, rows: int) -> bytearray:
+    """So many rows of `length` bytes, from `row` on, as the scanlines of a PNG of 8 bits, filtered."""
+    if not 1 <= bands <= length or row < 0 or (row + rows) * length > len(pixels):
+        raise ValueError("there are no such rows")
+    out = uninitialised(rows * (length + 1))
+    _library().imgfn_filter(pixels, row, rows, length, bands, _at(out))
+    return out
+
+
+def uninitialised(length: int) -> bytearray:
+    """Bytes that somebody is about to write: zeroing those of a photograph takes a millisecond."""
+    make = ctypes.pythonapi.PyByteArray_FromStringAndSize
+    make.argtypes, make.restype = [ctypes.c_char_p, ctypes.c_ssize_t], ctypes.py_object
+    out: bytearray = make(None, length)
+    return out
+
+
 def _at(buffer: bytearray, offset: int = 0) -> Any:
     return ctypes.byref(ctypes.c_char.from_buffer(buffer, offset))
 
@@ -55,4 +72,6 @@ def _library() -> ctypes.CDLL:
     library.imgfn_affine.restype = None
     library.imgfn_unfilter.argtypes = [reading, size, size, size, writing]
     library.imgfn_unfilter.restype = number
+    library.imgfn_filter.argtypes = [reading, size, size, size, size, writing]
+    library.imgfn_filter.restype = None
     return library

@@ -7,14 +7,14 @@ from typing import Any
 from PIL import Image, ImageFile, ImageSequence
 
 from app.core.faults import BadImage, InvalidArgument
-from app.imaging import kernels, png
+from app.imaging import kernels, png, webp
 from app.imaging.decode import Header, guarded, open_libvips, open_pillow
 from app.imaging.view import View, size_of
 
 # How many times the wanted size a JPEG that is decoded smaller must have at least, by what the result is written as.
 # Nearer to 1 it is fast and blurs (docs/performance.md); beside the cost of an AVIF a full decode is nothing.
 JPEG_MARGIN, JPEG_MARGIN_FOR = 1.5, {"avif": 2.0}
-PILLOW_WEBP_PIXELS = 16_000_000  # its decoder takes half the time of libvips' and holds the picture three times
+PILLOW_WEBP_PIXELS = 16_000_000  # of a frame: its decoder takes half the time of libvips' and holds it three times
 WIDE = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -53,7 +53,7 @@ def _libvips_is_better(header: Header, still: bool, page: int) -> bool:
     # libvips sees an APNG's first frame only.
     if header.animated and (not still or (page and header.format.name == "png")):
         return False
-    if header.format.name == "webp":
+    if header.animated and header.format.name == "webp":
         return header.width * header.height > PILLOW_WEBP_PIXELS
     return header.by_libvips or header.format.name in ("png", "tiff") or header.mode == "CMYK"
 
@@ -86,9 +86,8 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
-    decoded = png.decode(source) if header.format.name == "png" else None
     compute = kernels.streamed
-    if decoded is not None:
+    if (decoded := _decoded(source, header, image.bands)) is not None:
         image, compute = kernels.from_pixels(decoded, image), kernels.to_pillow
     if not view.scaled:
         frame = compute(image.crop(view.before[0], view.before[1], *size_of(view.before)))
@@ -97,6 +96,16 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
     else:
         frame = kernels.reshaped(compute(image), view, shrunk)
     return Pixels((frame.convert("RGBA") if frame.mode == "LA" else frame,), icc=icc)
+
+
+def _decoded(source: bytes, header: Header, bands: int) -> memoryview | None:
+    """The bare pixels of what we decode faster than libvips."""
+    match header.format.name:
+        case "png":
+            return png.decode(source)
+        case "webp":
+            return webp.decode(source, header.size, bands)
+    return None
 
 
 def _plain(image: Any) -> tuple[Any, bytes | None]:

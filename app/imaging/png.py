@@ -1,17 +1,23 @@
-"""The pixels of common PNG files in two thirds of libvips' time: inflated by ISA-L, unfiltered by native.c.
+"""Common PNG files, read in two thirds and written in a third of libvips' time by ISA-L and native.c.
 
 https://www.w3.org/TR/png-3/
 """
 
 import struct
+import zlib
+from collections.abc import Iterator
 
-from isal import igzip_lib
+from isal import igzip_lib, isal_zlib
 
+from app.core.picture import Size
 from app.imaging import native
 from app.imaging.structure import png_chunks
 
 BANDS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type: L, RGB, LA, RGBA
 MOST_PIXELS = 16_000_000  # libvips holds a few rows of a larger one, this decoder all of them
+COLOURS = {bands: colours for colours, bands in BANDS.items()}
+LEVEL = 2  # of ISA-L's; 3 takes longer for as many bytes
+DRAWN = 1 / 16  # of the bytes of its pixels: what becomes smaller than that was drawn, and zlib makes half of it
 STRIP_BYTES = 128 * 1024  # inflated at once: they are still in the cache when they are unfiltered
 
 
@@ -36,7 +42,8 @@ def decode(source: bytes) -> memoryview | None:
 
 def _pixels(deflated: bytes, length: int, height: int, bands: int) -> memoryview:
     """Rows of `length` bytes. Raises IsalError, EOFError or ValueError where there are not `height` of them."""
-    out = bytearray((height + 1) * length)  # the first row's filter looks at a row of zeros
+    out = native.uninitialised((height + 1) * length)
+    out[:length] = bytes(length)  # which the first row's filter looks at
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
     at_once = max(1, STRIP_BYTES // (length + 1))
     for row in range(1, height + 1, at_once):
@@ -47,3 +54,34 @@ def _pixels(deflated: bytes, length: int, height: int, bands: int) -> memoryview
         native.unfilter(raw, bands, length, out, row)
         deflated = b""  # the inflater keeps what it has not used
     return memoryview(out)[length:]
+
+
+def encode(pixels: bytes, size: Size, bands: int, icc: bytes | None) -> bytes | None:
+    """A PNG of 8 bits for each band, of `pixels` row by row.
+
+    None for what libvips makes much smaller, flat drawings, and where native.c could not be compiled.
+    """
+    if not native.available():
+        return None
+    width, height = size
+    data = b"".join(_deflated(pixels, width * bands, height, bands))
+    if len(data) < len(pixels) * DRAWN:
+        return None
+    header = struct.pack(">IIBBBBB", width, height, 8, COLOURS[bands], 0, 0, 0)
+    profile = [_chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc))] if icc else []
+    return b"".join(
+        [b"\x89PNG\r\n\x1a\n", _chunk(b"IHDR", header), *profile, _chunk(b"IDAT", data), _chunk(b"IEND", b"")]
+    )
+
+
+def _deflated(pixels: bytes, length: int, height: int, bands: int) -> Iterator[bytes]:
+    deflater = isal_zlib.compressobj(LEVEL)
+    at_once = max(1, STRIP_BYTES // (length + 1))
+    for row in range(0, height, at_once):
+        yield deflater.compress(native.filtered(pixels, bands, length, row, min(at_once, height - row)))
+    yield deflater.flush()
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    check = isal_zlib.crc32(content, isal_zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)])

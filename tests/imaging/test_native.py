@@ -5,14 +5,14 @@ import math
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
 from app.core.faults import BadImage
 from app.imaging import kernels, native
-from app.imaging.png import BANDS, decode
-from tests.imaging.rendering import pixels
+from app.imaging.png import BANDS, decode, encode
+from tests.imaging.rendering import pixels, rendered
 from tests.pictures import difference, encoded, opened, png, scene
 from tests.servers import need
 
@@ -70,6 +70,42 @@ def test_a_png_comes_out_as_by_libvips(plan, mode, by_libvips):
     source = encoded(scene(mode="RGBA").convert(mode))
     assert decode(source) is not None
     assert pixels(plan, source).tobytes() == by_libvips(pixels, plan, source).tobytes()
+
+
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 12)), mode=st.sampled_from(["L", "RGB", "RGBA"]), data=st.data()
+)
+def test_a_png_that_is_written_has_its_pixels(size, mode, data):
+    image = Image.frombytes(
+        mode, size, data.draw(st.randoms(use_true_random=False)).randbytes(math.prod(size) * len(mode))
+    )
+    body = encode(image.tobytes(), size, len(mode), None)
+    assume(body)  # not too flat
+    written = opened(body)
+    assert (written.mode, written.size, written.tobytes()) == (mode, size, image.tobytes())
+
+
+def test_a_written_png_of_many_strips_is_whole_and_has_its_profile():
+    image = Image.effect_noise((700, 500), 80).convert("RGB")
+    written = encode(image.tobytes(), image.size, 3, b"a profile")
+    assert opened(written).tobytes() == image.tobytes()
+    assert opened(written).info["icc_profile"] == b"a profile"
+
+
+def test_a_photograph_is_written_here_and_a_drawing_by_libvips(by_libvips):
+    def result(source: Image.Image) -> bytes:
+        return rendered("format/png", encoded(source)).body
+
+    grainy = Image.effect_noise((200, 150), 80).convert("RGB")
+    assert result(grainy) != by_libvips(result, grainy)
+    flat = Image.new("RGB", (200, 150), "teal")
+    assert result(flat) == by_libvips(result, flat)
+
+
+def test_rows_that_are_not_there_are_not_filtered():
+    for length, row, rows in ((30, 0, 3), (30, 2, 1), (30, -1, 1), (2, 0, 1)):
+        with pytest.raises(ValueError, match="no such rows"):
+            native.filtered(bytes(60), 3, length, row, rows)
 
 
 ROW = b"\0" + bytes(30)
