@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 #define PHASES 256 /* places between two pixels that are told apart */
@@ -154,12 +157,79 @@ INLINE void unfilter_bands(int filter, const uint8_t *raw, size_t length, size_t
     }
 }
 
+#ifdef __SSE2__
+INLINE __m128i lower_or_equal_of(__m128i wanted, __m128i is, __m128i then, __m128i other) {
+    __m128i same = _mm_cmpeq_epi16(wanted, is);
+    return _mm_or_si128(_mm_and_si128(same, then), _mm_andnot_si128(same, other));
+}
+
+INLINE __m128i four_bytes(const uint8_t *from) {
+    int32_t bytes;
+    memcpy(&bytes, from, 4);
+    return _mm_cvtsi32_si128(bytes);
+}
+
+INLINE void put_bytes(uint8_t *to, __m128i from, size_t count) {
+    int32_t bytes = _mm_cvtsi128_si32(from);
+    memcpy(to, &bytes, count);
+}
+
+/* Two rows under Paeth, of two pixels or more with 3 or 4 bands. Each pixel waits for the one before it, so the lower row
+ * follows the upper one at a distance of one pixel, in the other half of the same vectors.
+ */
+INLINE void unfilter_two(const uint8_t *raw, size_t length, size_t bands, const uint8_t *above, uint8_t *out) {
+    const uint8_t *raw_below = raw + length + 1;
+    uint8_t *below = out + length;
+    const __m128i zero = _mm_setzero_si128();
+    for (size_t band = 0; band < bands; band++) out[band] = (uint8_t)(raw[band] + above[band]);
+    __m128i here = _mm_unpacklo_epi8(_mm_and_si128(four_bytes(out), _mm_cvtsi32_si128(bands == 3 ? 0xffffff : -1)), zero);
+    __m128i up = _mm_unpacklo_epi8(four_bytes(above), zero);
+    for (size_t i = bands; i < length; i += bands) {
+        __m128i left = here, corner = up;
+        up = _mm_unpacklo_epi64(_mm_unpacklo_epi8(four_bytes(above + i), zero), here);
+        __m128i to_left = _mm_sub_epi16(up, corner), to_up = _mm_sub_epi16(left, corner), to_corner = _mm_add_epi16(to_left, to_up);
+        to_left = _mm_max_epi16(to_left, _mm_sub_epi16(zero, to_left));
+        to_up = _mm_max_epi16(to_up, _mm_sub_epi16(zero, to_up));
+        to_corner = _mm_max_epi16(to_corner, _mm_sub_epi16(zero, to_corner));
+        __m128i least = _mm_min_epi16(_mm_min_epi16(to_left, to_up), to_corner);
+        __m128i guess = lower_or_equal_of(least, to_left, left, lower_or_equal_of(least, to_up, up, corner));
+        __m128i rest = _mm_unpacklo_epi32(four_bytes(raw + i), four_bytes(raw_below + i - bands));
+        here = _mm_add_epi8(guess, _mm_unpacklo_epi8(rest, zero));
+        __m128i bytes = _mm_packus_epi16(here, here);
+        /* A fourth byte too many is overwritten by the next pixel; behind the upper row's last lies the lower row. */
+        if (i + bands < length)
+            put_bytes(out + i, bytes, 4);
+        else
+            put_bytes(out + i, bytes, bands);
+        put_bytes(below + i - bands, _mm_srli_si128(bytes, 4), 4);
+    }
+    for (size_t i = length - bands; i < length; i++)
+        below[i] = (uint8_t)(raw_below[i] + paeth(below[i - bands], out[i], out[i - bands]));
+}
+#endif
+
+/* Whether the next two rows were done at once. */
+INLINE int unfilter_pair(const uint8_t *raw, size_t rows, size_t length, size_t bands, const uint8_t *above, uint8_t *out) {
+#ifdef __SSE2__
+    if (rows < 2 || raw[0] != PAETH || raw[length + 1] != PAETH || length < 2 * bands) return 0;
+    if (bands == 3) unfilter_two(raw + 1, length, 3, above, out);
+    if (bands == 4) unfilter_two(raw + 1, length, 4, above, out);
+    return bands >= 3;
+#else
+    return 0;
+#endif
+}
+
 /* Rows of PNG, each a filter's number and `length` bytes of 1 to 4 bands, into bare rows of `length` bytes.
  * The row above the first lies before `out`. 0, or -1 for a filter that there is not.
  */
 int imgfn_unfilter(const uint8_t *raw, size_t rows, size_t length, size_t bands, uint8_t *out) {
     for (; rows; rows--, raw += length, out += length) {
         const uint8_t *above = out - length;
+        if (unfilter_pair(raw, rows, length, bands, above, out)) {
+            rows--, raw += length + 2, out += length;
+            continue;
+        }
         switch (*raw++) {
         case NONE: memcpy(out, raw, length); break;
         case SUB: unfilter_bands(SUB, raw, length, bands, above, out); break;

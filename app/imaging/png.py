@@ -45,7 +45,7 @@ def _pixels(deflated: bytes, length: int, height: int, bands: int) -> memoryview
     out = native.uninitialised((height + 1) * length)
     out[:length] = bytes(length)  # which the first row's filter looks at
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
-    at_once = max(1, STRIP_BYTES // (length + 1))
+    at_once = max(1, STRIP_BYTES // (length + 1) // 2) * 2  # rows are unfiltered two by two
     for row in range(1, height + 1, at_once):
         rows = min(at_once, height + 1 - row)
         raw = inflater.decompress(deflated, rows * (length + 1))
