@@ -15,6 +15,7 @@ from app.imaging.view import View, size_of
 # Nearer to 1 it is fast and blurs (docs/performance.md); beside the cost of an AVIF a full decode is nothing.
 JPEG_MARGIN, JPEG_MARGIN_FOR = 1.5, {"avif": 2.0}
 PILLOW_WEBP_PIXELS = 16_000_000  # of a frame: its decoder takes half the time of libvips' and holds it three times
+ROUGH_WEBP = 3.0  # times smaller, where edges of blocks cost neither score nor bytes (docs/performance.md)
 WIDE = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -70,9 +71,13 @@ def _load_jpeg(source: bytes, header: Header, view: View, margin: float) -> Pixe
 
 def jpeg_shrink(view: View, margin: float) -> int:
     """The factor (1, 2, 4 or 8) by which a JPEG may be decoded smaller for `view` without loss."""
-    have, want = size_of(view.before), view.target
-    spare = min(have[0] / want[0], have[1] / want[1]) / margin
+    spare = _shrinks_by(view) / margin
     return next((factor for factor in (8, 4, 2) if factor <= spare), 1)
+
+
+def _shrinks_by(view: View) -> float:
+    have, want = size_of(view.before), view.target
+    return min(have[0] / want[0], have[1] / want[1])
 
 
 def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margin: float) -> Pixels:
@@ -87,7 +92,7 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
     shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
     compute = kernels.streamed
-    if (decoded := _decoded(source, header, image.bands)) is not None:
+    if (decoded := _decoded(source, header, view, image.bands)) is not None:
         image, compute = kernels.from_pixels(decoded, image), kernels.to_pillow
     if not view.scaled:
         frame = compute(image.crop(view.before[0], view.before[1], *size_of(view.before)))
@@ -98,13 +103,13 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
     return Pixels((frame.convert("RGBA") if frame.mode == "LA" else frame,), icc=icc)
 
 
-def _decoded(source: bytes, header: Header, bands: int) -> memoryview | None:
+def _decoded(source: bytes, header: Header, view: View, bands: int) -> memoryview | None:
     """The bare pixels of what we decode faster than libvips."""
     match header.format.name:
         case "png":
             return png.decode(source)
         case "webp":
-            return webp.decode(source, header.size, bands)
+            return webp.decode(source, header.size, bands, roughly=_shrinks_by(view) >= ROUGH_WEBP)
     return None
 
 
