@@ -31,7 +31,6 @@ from app.rendering.wire import (
 )
 from app.telemetry import observe_mishap
 
-GRACE_SECONDS = 0.4  # for the kernel to kill a process and for us to hear of it
 IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
 POLL_SECONDS = 0.02
 FULL_SECONDS = 0.1  # that a queue which was found full is not waited for again: no process is idle

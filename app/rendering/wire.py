@@ -15,12 +15,13 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from app.core.faults import Fault, fault_of
 from app.core.formats import FORMATS
+from app.core.turns import turn
 from app.imaging.decode import Header
 from app.imaging.limits import Limits
 from app.imaging.render import Rendered
@@ -141,7 +142,8 @@ class Answer(io.BufferedReader):
             size = told["size"]
             if not 0 <= size <= most:
                 raise ValueError(size)
-            return told, _read(self, size)
+            with turn.waiting() if size > BUFFER_BYTES else nullcontext():  # most of that is still to come
+                return told, _read(self, size)
 
 
 class _Gathered(io.RawIOBase):
