@@ -52,7 +52,7 @@ def filtered(pixels: bytes, bands: int, length: int, row: int, rows: int) -> byt
 
 
 def uninitialised(length: int) -> bytearray:
-    """Bytes that somebody is about to write: zeroing those of a photograph takes a millisecond."""
+    """Bytes that are about to be written, every one: zeroing those of a photograph takes a millisecond."""
     make = ctypes.pythonapi.PyByteArray_FromStringAndSize
     make.argtypes, make.restype = [ctypes.c_char_p, ctypes.c_ssize_t], ctypes.py_object
     out: bytearray = make(None, length)

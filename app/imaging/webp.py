@@ -49,7 +49,9 @@ def decode(source: bytes, size: Size, bands: int, *, roughly: bool) -> memoryvie
     config.pixels = ctypes.addressof(ctypes.c_char.from_buffer(out))
     config.stride, config.length = size[0] * bands, len(out)
     config.bypass_filtering = config.no_fancy_upsampling = roughly
-    return None if library.WebPDecode(source, len(source), ctypes.byref(config)) else memoryview(out)
+    failed = library.WebPDecode(source, len(source), ctypes.byref(config))
+    # A smaller picture would show what the memory held before.
+    return None if failed or tuple(config.size) != size else memoryview(out)
 
 
 @functools.cache
