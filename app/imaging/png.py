@@ -18,7 +18,7 @@ MOST_PIXELS = 16_000_000  # libvips holds a few rows of a larger one, this decod
 COLOURS = {bands: colours for colours, bands in BANDS.items()}
 LEVEL = 2  # of ISA-L's; 3 takes longer for as many bytes
 DRAWN = 1 / 16  # of the bytes of its pixels: what becomes smaller than that was drawn, and zlib makes half of it
-STRIP_BYTES = 128 * 1024  # inflated at once: they are still in the cache when they are unfiltered
+STRIP_BYTES = 128 * 1024  # at once: what was inflated is still in the cache when it is unfiltered, and so back
 
 
 def decode(source: bytes) -> memoryview | None:
@@ -45,7 +45,7 @@ def _pixels(deflated: bytes, length: int, height: int, bands: int) -> memoryview
     out = native.uninitialised((height + 1) * length)
     out[:length] = bytes(length)  # which the first row's filter looks at
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
-    at_once = max(1, STRIP_BYTES // (length + 1) // 2) * 2  # rows are unfiltered two by two
+    at_once = _rows_at_once(length)
     for row in range(1, height + 1, at_once):
         rows = min(at_once, height + 1 - row)
         raw = inflater.decompress(deflated, rows * (length + 1))
@@ -76,7 +76,7 @@ def encode(pixels: bytes, size: Size, bands: int, icc: bytes | None) -> bytes | 
 
 def _deflated(pixels: bytes, length: int, height: int, bands: int) -> Iterator[bytes]:
     deflater = isal_zlib.compressobj(LEVEL)
-    at_once = max(1, STRIP_BYTES // (length + 1))
+    at_once = _rows_at_once(length)
     for row in range(0, height, at_once):
         yield deflater.compress(native.filtered(pixels, bands, length, row, min(at_once, height - row)))
     yield deflater.flush()
@@ -85,3 +85,7 @@ def _deflated(pixels: bytes, length: int, height: int, bands: int) -> Iterator[b
 def _chunk(kind: bytes, content: bytes) -> bytes:
     check = isal_zlib.crc32(content, isal_zlib.crc32(kind))
     return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)])
+
+
+def _rows_at_once(length: int) -> int:
+    return max(1, STRIP_BYTES // (length + 1) // 2) * 2  # even: rows are unfiltered two by two

@@ -56,12 +56,9 @@ class FolderStore:
         with explain(key, READING):
             descriptor, known = self._find(key)
         with os.fdopen(descriptor, "rb") as file:
-            if start:
-                if start >= known.size:
-                    raise RangeNotSatisfiable(
-                        f"{key!r} has {known.size} bytes", expected=f"bytes 0 to {known.size - 1}"
-                    )
-                file.seek(start)
+            if start and start >= known.size:
+                raise RangeNotSatisfiable(f"{key!r} has {known.size} bytes", expected=f"bytes 0 to {known.size - 1}")
+            file.seek(start)
             body: BinaryIO = file if length is None else io.BufferedReader(Slice(file, length))
             yield Opened(known, body)
 
