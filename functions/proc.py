@@ -98,9 +98,9 @@ def save(exchange: Exchange, plan: Plan, key: Key, saveas: SaveAs) -> Answer:
 def locate(exchange: Exchange, plan: Plan, key: Key) -> Wanted:
     """The stats of the sources, and with them the result's name."""
     exchange.facts |= {"plan": plan.text, "key": key}
-    accept = exchange.request.accept_mimetypes
 
     def quality(content_type: str) -> tuple[float, bool]:
+        accept = exchange.request.accept_mimetypes
         return accept.quality(content_type), any(value == content_type for value, _ in accept)
 
     try:

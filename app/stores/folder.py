@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.core.faults import InvalidArgument, NoSuchKey, RangeNotSatisfiable, StoreUnavailable
-from app.core.formats import sniff
+from app.core.formats import Format, sniff
 from app.core.key import Key
 from app.core.store import Opened, Stat
 from app.stores.disk import ALWAYS, READING, WRITING, Slice, Sync, copy, etag_of, explain, no_sync
-from app.stores.versions import Versions
+from app.stores.versions import Description, Versions
 
 HEAD_BYTES = 1024  # what `sniff` needs to know an SVG
 PUBLISH_TRIES = 10  # each is lost only to a delete that removed the emptied folder at that very moment
@@ -80,7 +80,8 @@ class FolderStore:
             self._sync(descriptor)
             state = os.fstat(descriptor)
             # Most results need none, and a second file would cost as much as theirs.
-            if meta or _guess_type(key, descriptor) != content_type:
+            fmt = _sniff(descriptor)
+            if meta or content_type != (fmt.content_type if fmt else _type_by_name(key)):
                 self._versions.describe(etag_of(state), content_type, meta or {})
             self._publish(path, key, overwrite)
         return _stat(key, state, content_type, meta or {})
@@ -128,14 +129,21 @@ class FolderStore:
                     raise NoSuchKey(f"{key!r} was lost in a power cut")
                 etag = etag_of(state)
                 known = self._versions.description(etag)
-                # Without one it is a person's own file, or a version that was replaced just now: look again.
-                if known or etag == seen:
-                    return descriptor, _stat(key, state, *(known or (_guess_type(key, descriptor), {})))
+                # Without one it needs none, or it is a version that was replaced just now: look again.
+                if known is None and etag == seen:
+                    known = self._describe(key, descriptor, etag)
+                if known:
+                    return descriptor, _stat(key, state, *known)
             except BaseException:
                 os.close(descriptor)
                 raise
             os.close(descriptor)
             seen = etag
+
+    def _describe(self, key: Key, descriptor: int, etag: str) -> Description:
+        """What a version without a sidecar tells of itself."""
+        fmt = _sniff(descriptor)
+        return self._versions.remember(etag, (fmt.content_type, {})) if fmt else (_type_by_name(key), {})
 
     def _open_file(self, key: Key) -> int:
         *folders, name = key.split("/")
@@ -214,9 +222,12 @@ def _stat(key: Key, state: os.stat_result, content_type: str, meta: Mapping[str,
     )
 
 
-def _guess_type(key: Key, descriptor: int) -> str:
-    fmt = sniff(os.pread(descriptor, HEAD_BYTES, 0))
-    return fmt.content_type if fmt else mimetypes.guess_type(key)[0] or "application/octet-stream"
+def _sniff(descriptor: int) -> Format | None:
+    return sniff(os.pread(descriptor, HEAD_BYTES, 0))
+
+
+def _type_by_name(key: Key) -> str:
+    return mimetypes.guess_type(key)[0] or "application/octet-stream"
 
 
 def _is_key(name: str) -> bool:

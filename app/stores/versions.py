@@ -5,15 +5,17 @@ import io
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 
 from app.stores.disk import Sync, copy, etag_of, sync_folder
 
-MOST_KNOWN = 10_000  # sidecars kept in memory
+MOST_KNOWN = 10_000  # descriptions kept in memory
 CREATE_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL
+
+Description = tuple[str, dict[str, str]]  # content type and metadata
 
 
 class Versions:
@@ -29,8 +31,8 @@ class Versions:
         self._temporary = root.with_name(root.name + ".tmp")
         self._sidecars.mkdir(parents=True, exist_ok=True)
         self._temporary.mkdir(exist_ok=True)
-        # What is said of a version never changes, and every answer needs it.
-        self._read = lru_cache(MOST_KNOWN)(self._read_sidecar)
+        self._known: dict[str, Description] = {}
+        self._mutex = threading.Lock()
 
     def describe(self, etag: str, content_type: str, meta: Mapping[str, str]) -> None:
         """Write the sidecar of a version that is about to be published."""
@@ -43,12 +45,21 @@ class Versions:
             os.close(descriptor)
         sync_folder(self._sidecars, self._sync)
 
-    def description(self, etag: str) -> tuple[str, dict[str, str]] | None:
-        """Content type and metadata; None where no `describe` made a sidecar."""
-        try:
-            return self._read(etag)
-        except (FileNotFoundError, json.JSONDecodeError):  # a power cut has left it empty
-            return None
+    def description(self, etag: str) -> Description | None:
+        """What `describe` or `remember` was told of a version; None where neither was."""
+        known = self._known.get(etag)
+        if known is None:
+            with suppress(FileNotFoundError, json.JSONDecodeError):  # a power cut has left it empty
+                known = self.remember(etag, self._read_sidecar(etag))
+        return known
+
+    def remember(self, etag: str, known: Description) -> Description:
+        """Keep in memory what every answer needs to know of a version, and what never changes."""
+        with self._mutex:
+            if len(self._known) >= MOST_KNOWN:
+                del self._known[next(iter(self._known))]  # the oldest
+            self._known[etag] = known
+        return known
 
     @contextmanager
     def draft(self) -> Iterator[tuple[int, Path]]:
@@ -92,7 +103,7 @@ class Versions:
                 finally:
                     os.close(descriptor)
 
-    def _read_sidecar(self, etag: str) -> tuple[str, dict[str, str]]:
+    def _read_sidecar(self, etag: str) -> Description:
         descriptor = os.open(f"{self._sidecars}/{etag}", os.O_RDONLY)
         try:
             content_type, meta = json.loads(os.read(descriptor, os.fstat(descriptor).st_size))

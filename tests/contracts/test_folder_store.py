@@ -79,6 +79,25 @@ def test_a_file_that_a_person_changed_has_another_etag_and_its_own_type(store, r
     assert (after.content_type, dict(after.meta)) == ("image/gif", {})
 
 
+def test_a_file_that_a_person_dropped_in_and_changed_has_its_new_type(store, root):
+    types = []
+    for content in (PNG, b"GIF89a" + bytes(50), b"plain text"):
+        (root / "a.txt").write_bytes(content)
+        types += [store.stat(Key("a.txt")).content_type for _ in range(2)]
+    assert types == ["image/png", "image/png", "image/gif", "image/gif", "text/plain", "text/plain"]
+
+
+def test_versions_that_memory_has_no_room_for_are_described_all_the_same(store, root, monkeypatch):
+    monkeypatch.setattr("app.stores.versions.MOST_KNOWN", 2)
+    for name in "abc":
+        put(store, name, PNG, meta={"note": name})
+        (root / f"{name}.dropped").write_bytes(PNG)
+    for _ in range(2):
+        for name in "abc":
+            assert store.stat(Key(name)).meta == {"note": name}
+            assert store.stat(Key(f"{name}.dropped")).content_type == "image/png"
+
+
 @pytest.mark.parametrize("name", ["a.meta", "objects.meta/x", ".tmp", "a/.meta"])
 def test_a_key_cannot_collide_with_the_bookkeeping(store, root, name):
     put(store, "a", PNG) if name != "a/.meta" else None
