@@ -41,9 +41,10 @@ def problem(fault: Fault, request: Request, request_id: str) -> Answer:
 
 def not_modified(wanted: Wanted, request: Request, max_age: int) -> Answer | None:
     """304 where the caller has this version already (RFC 9110, 13.1), else None."""
+    fresh = False
     if "HTTP_IF_NONE_MATCH" in request.environ:
         fresh = request.if_none_match.contains_weak(wanted.etag)
-    else:
+    elif "HTTP_IF_MODIFIED_SINCE" in request.environ:
         since = request.if_modified_since
         fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
     if not fresh:
@@ -53,7 +54,7 @@ def not_modified(wanted: Wanted, request: Request, max_age: int) -> Answer | Non
 
 def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
     """What a Range header asks for: a function from the size of the whole. Several ranges at once count as none."""
-    ranges = request.range
+    ranges = request.range if "HTTP_RANGE" in request.environ else None
     if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
         return None
     condition = request.if_range

@@ -49,6 +49,7 @@ def configure_logging(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(Output()),  # type: ignore[arg-type]  # it asks for these two only
     )
+    log.forget()
 
 
 class Output:

@@ -63,7 +63,7 @@ def open_service(context: Any) -> Service:
 def build_service(chosen: "Settings") -> Service:
     """A Service as `chosen` says."""
     return Service(
-        sources=Remembered(build_store(chosen, "sources"), chosen.stat_ttl_seconds),
+        sources=build_sources(chosen),
         results=build_store(chosen, "results"),
         renderer=build_renderer(chosen),
         flights=Flights(
@@ -76,6 +76,14 @@ def build_service(chosen: "Settings") -> Service:
         max_source_bytes=chosen.max_source_bytes,
         keep_results=chosen.keep_results,
     )
+
+
+def build_sources(chosen: "Settings") -> Store:
+    """The store of the sources, its stats remembered where that saves anything."""
+    store = build_store(chosen, "sources")
+    if chosen.store == "folder" and not chosen.stat_ttl_seconds:
+        return store
+    return Remembered(store, chosen.stat_ttl_seconds)
 
 
 def build_store(chosen: "Settings", room: str) -> Store:

@@ -85,7 +85,7 @@ def draw_qr_code() -> Response:
         raise InvalidArgument(
             "QR codes are drawn for results on this host only",
             parameter="url",
-            expected=f"{request.host_url}proc/…",
+            expected=f"http(s)://{request.host}/proc/…",
         )
     drawing = io.BytesIO()
     segno.make(url, error="m").save(drawing, kind="svg", omitsize=True, border=4, light="#fff", xmldecl=False)

@@ -65,6 +65,12 @@ limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 8190
 
+# Nothing here depends on the scheme, and a header must not change the path that was signed: no peer is believed, and
+# none's address has to be looked up in a list for each request.
+forwarded_allow_ips = "*"
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
 # No preload: it would run code before the fork that is only safe after it. The one log line of a request is ours.
 preload_app = False
 accesslog = None

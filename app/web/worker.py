@@ -164,6 +164,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
                 turn.give_way()  # a client may take its time to go
                 self._close(connection, graceful=True)
 
+    def _keepalive_after(self, connection: TConn, keepalive: bool) -> bool:
+        """As gthread's, which reads what is left of a body; most requests have none."""
+        if keepalive and getattr(connection.parser.mesg.body.reader, "length", None) == 0:
+            return True
+        return bool(super()._keepalive_after(connection, keepalive))
+
     def _await_request(self, connection: TConn, *, quick: bool = False) -> None:
         connection.set_timeout()
         descriptor = connection.sock.fileno()

@@ -117,6 +117,12 @@ def test_an_id_that_could_break_a_log_is_replaced(server: Server):
     assert re.fullmatch(r"[0-9a-f]{24}", answer.headers["X-Request-Id"])
 
 
+def test_no_header_changes_the_path_or_the_scheme(server: Server):
+    told = {"SCRIPT_NAME": "/proc", "PATH_INFO": "/proc/a.png", "X-Forwarded-Proto": "https", "X-Forwarded-SSL": "off"}
+    answer = server.ask("/healthz", headers=told)
+    assert (answer.status, answer.body) == (200, b"alive\n")
+
+
 def test_operations_json_lists_the_operations(server: Server):
     listed = json.loads(server.ask("/operations.json").body)
     assert "rotate" in [operation["name"] for operation in listed["operations"]]

@@ -88,6 +88,23 @@ def test_requests_that_come_at_once_on_one_connection_are_all_answered(server: S
         answered(connection)
 
 
+def test_a_body_that_nobody_reads_is_no_request_and_holds_no_thread(server: Server):
+    bodies = ((b"GET /nothing HTTP/1.1\r\n\r\n",), (b"GET /noth", b"ing HTTP/1.1\r\n\r\n"), (b"x" * 50_000,))
+    with ExitStack() as stack:
+        many = [connected(server, stack) for _ in range(6)]
+        for body in bodies:
+            length = sum(map(len, body))
+            for connection in many:
+                connection.sendall(ASKED.replace(b"Host: x", b"Host: x\r\nContent-Length: %d" % length))
+                for part in body:
+                    time.sleep(0.02)
+                    connection.sendall(part)
+                answered(connection)
+        for connection in many:
+            connection.sendall(ASKED)
+            answered(connection)
+
+
 def test_an_answer_without_a_body_does_not_wait_for_one(server: Server):
     with ExitStack() as stack:
         connection = connected(server, stack)
