@@ -192,7 +192,7 @@ class FolderStore:
                 with suppress(NoSuchKey):  # deleted meanwhile, or a symbolic link
                     yield self.stat(Key(folder + name))
 
-    def _publish(self, path: Path, key: Key, overwrite: bool) -> None:
+    def _publish(self, path: str, key: Key, overwrite: bool) -> None:
         """Give the finished file its name, in one step."""
         *folders, name = key.split("/")
         for _ in range(PUBLISH_TRIES):

@@ -62,10 +62,10 @@ class Versions:
         return known
 
     @contextmanager
-    def draft(self) -> Iterator[tuple[int, Path]]:
+    def draft(self) -> Iterator[tuple[int, str]]:
         """A new file: descriptor and temporary name, under a lock that lasts as long as its writer."""
         while True:
-            path = self._temporary / secrets.token_hex(16)
+            path = f"{self._temporary}/{secrets.token_hex(16)}"
             descriptor = os.open(path, CREATE_FILE, 0o666)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.fstat(descriptor).st_nlink:
@@ -80,7 +80,7 @@ class Versions:
     @contextmanager
     def second_name(self, name: str, parent: int) -> Iterator[None]:
         """Hold on to a version that is losing its name, so that its sidecar goes with it, whatever crashes."""
-        path = self._temporary / secrets.token_hex(16)
+        path = f"{self._temporary}/{secrets.token_hex(16)}"
         try:
             os.link(name, path, src_dir_fd=parent, follow_symlinks=False)
         except (FileNotFoundError, PermissionError):
@@ -94,7 +94,7 @@ class Versions:
 
     def reclaim(self) -> None:
         """Remove what dead processes left; living ones hold locks."""
-        for path in self._temporary.iterdir():
+        for path in map(str, self._temporary.iterdir()):
             with suppress(OSError):  # a read-only disk still serves
                 descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
                 try:
@@ -111,10 +111,10 @@ class Versions:
             os.close(descriptor)
         return content_type, meta
 
-    def _forget(self, path: Path) -> None:
+    def _forget(self, path: str) -> None:
         """Remove a temporary name; a version's last name takes the sidecar with it."""
         with suppress(FileNotFoundError):
-            state = path.lstat()
+            state = os.lstat(path)
             if state.st_nlink == 1:
                 (self._sidecars / etag_of(state)).unlink(missing_ok=True)
-            path.unlink()
+            Path(path).unlink()
