@@ -49,7 +49,7 @@ class Load:
     @property
     def rate(self) -> float:
         """Good answers a second."""
-        return self.good / self.seconds
+        return rate_of([self])
 
     def summary(self) -> dict[str, object]:
         row: dict[str, object] = {"requests/s": round(self.rate, 1)}
@@ -74,7 +74,7 @@ def closed(base: str, paths: Iterator[str], clients: int, seconds: float, pause_
     return Load(told["seconds"], told["good"], told["p50"], told["p99"], told["bad"], spent)
 
 
-def rate(loads: list[Load], *, apart: bool = False) -> float:
+def rate_of(loads: list[Load], *, apart: bool = False) -> float:
     """Good answers a second of several stretches; `apart`: of all cores, as if wrk ran on another machine."""
     clients = sum(done.client_seconds for done in loads) / CORES if apart else 0
     return sum(done.good for done in loads) / (sum(done.seconds for done in loads) - clients)

@@ -195,14 +195,14 @@ def overload(sources: Sources) -> list[Figure]:
             for _ in range(OVERLOAD_TURNS):
                 for clients, loads in closed.items():
                     loads.append(load.closed(up.base, asked, clients, seconds))
-                peak = max(map(load.rate, closed.values()))
+                peak = max(map(load.rate_of, closed.values()))
                 floods.append(load.offered(up.base, asked, 4 * peak, 2 * seconds))
                 _settle(up)
                 rates = {clients: round(loads[-1].rate, 1) for clients, loads in closed.items()}
                 told({"overload": _called(cells), "closed": rates} | floods[-1].summary())
             for name, apart in (("", False), (", wrk apart", True)):
-                peak = max(load.rate(loads, apart=apart) for loads in closed.values())
-                ratio = load.rate(floods, apart=apart) / peak
+                peak = max(load.rate_of(loads, apart=apart) for loads in closed.values())
+                ratio = load.rate_of(floods, apart=apart) / peak
                 figures.append(least(f"goodput under 4x overload, {_called(cells)}{name}", "its peak", ratio, 0.90))
     return figures
 

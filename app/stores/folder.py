@@ -80,8 +80,7 @@ class FolderStore:
             self._sync(descriptor)
             state = os.fstat(descriptor)
             # Most results need none, and a second file would cost as much as theirs.
-            fmt = _sniff(descriptor)
-            if meta or content_type != (fmt.content_type if fmt else _type_by_name(key)):
+            if meta or _guess_type(key, _sniff(descriptor)) != content_type:
                 self._versions.describe(etag_of(state), content_type, meta or {})
             self._publish(path, key, overwrite)
         return _stat(key, state, content_type, meta or {})
@@ -143,7 +142,8 @@ class FolderStore:
     def _describe(self, key: Key, descriptor: int, etag: str) -> Description:
         """What a version without a sidecar tells of itself."""
         fmt = _sniff(descriptor)
-        return self._versions.remember(etag, (fmt.content_type, {})) if fmt else (_type_by_name(key), {})
+        known: Description = _guess_type(key, fmt), {}
+        return self._versions.remember(etag, known) if fmt else known  # a name may change
 
     def _open_file(self, key: Key) -> int:
         *folders, name = key.split("/")
@@ -226,8 +226,8 @@ def _sniff(descriptor: int) -> Format | None:
     return sniff(os.pread(descriptor, HEAD_BYTES, 0))
 
 
-def _type_by_name(key: Key) -> str:
-    return mimetypes.guess_type(key)[0] or "application/octet-stream"
+def _guess_type(key: Key, fmt: Format | None) -> str:
+    return fmt.content_type if fmt else mimetypes.guess_type(key)[0] or "application/octet-stream"
 
 
 def _is_key(name: str) -> bool:
