@@ -1,19 +1,18 @@
 """Gunicorn's threaded worker, whose threads take their requests from the kernel themselves, one at a time."""
 
 import errno
-import mmap
 import os
 import select
 import selectors
 import socket
 import sys
 import time
-from array import array
 from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from app.core.turns import turn
+from app.web import crowds
 
 TICK_SECONDS = 0.05  # between two looks at what no event tells
 QUEUE = 2048  # connections that the kernel lets wait (gunicorn's backlog)
@@ -21,13 +20,7 @@ HEAD_BYTES = 4096  # longer ones are rare
 QUICK = (b"GET ", b"HEAD ")
 GATHER_SECONDS = 0.05  # at most, that requests wait for others like them while the machine is crowded
 YIELD_SECONDS = 0.001  # for a connection to be taken by a worker that has fewer
-SEATS = 256  # more workers than that share them
 ONCE = select.EPOLLIN | select.EPOLLONESHOT
-
-# How many connections each worker has, by its seat, for all workers to see; most where there is none. A fraction tells
-# when it took the last, so that of two with as many the one is less crowded that has waited longer.
-_crowds = memoryview(mmap.mmap(-1, 8 * SEATS)).cast("d")
-_crowds[:] = memoryview(array("d", [float("inf")]) * SEATS)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
@@ -84,7 +77,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
 
     def accept(self, listener: Any) -> None:
         """Take one connection, unless a worker that has fewer does; without a descriptor for it, later."""
-        if _crowds[self.seat % SEATS] > min(_crowds):
+        if not crowds.has_fewest(self.seat):
             time.sleep(YIELD_SECONDS)
         self._take(listener)
 
@@ -188,8 +181,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         self._tell_crowd()
 
     def _tell_crowd(self) -> None:
-        crowd = len(self._open) + self._took / 1e9  # seconds
-        _crowds[self.seat % SEATS] = crowd if self.alive else float("inf")
+        if self.alive:
+            crowds.tell(self.seat, len(self._open), self._took)
+        else:
+            crowds.leave(self.seat)
 
     def _tick(self) -> None:
         """Wait for events for a moment, and close the connections that have waited too long."""
