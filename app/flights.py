@@ -60,6 +60,7 @@ class Flights(Generic[T]):
         except BaseException as error:
             self._forget(name)
             future.set_exception(error)
+            del future  # it has the error, whose trace has this frame: only the collector would find them
             raise
         self._land(name, result, land if fresh else None)
         return result

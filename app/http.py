@@ -79,7 +79,8 @@ def serve(
 ) -> Iterable[bytes]:
     """Run one request to its end: a Fault becomes a problem document, anything else is a bug of ours and a 500."""
     began = time.perf_counter()
-    request = Request(conform(environ))
+    # Unpopulated: environ and request would hold each other, and all of a request lie about until they are collected.
+    request = Request(conform(environ), populate_request=False)
     request_id = choose_request_id(environ.get("HTTP_X_REQUEST_ID"))
     bind(request_id=request_id)
     facts: dict[str, Any] = {}

@@ -1,3 +1,4 @@
+import gc
 import multiprocessing
 import threading
 import time
@@ -112,3 +113,19 @@ def test_a_flight_that_failed_can_be_tried_again(tmp_path: Path) -> None:
     with pytest.raises(SlowDown):
         flights.join("23", lambda: None, fail, lambda _: None)
     assert flights.join("23", lambda: None, lambda: 5, lambda _: None) == 5
+
+
+def test_a_flight_that_failed_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    flights: Flights[int] = Flights(tmp_path / "lock", 10)
+
+    def fail() -> int:
+        raise SlowDown("no")
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(SlowDown):
+            flights.join("67", lambda: None, fail, lambda _: None)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -18,6 +18,7 @@ from app.imaging.render import Rendered
 from app.log import log
 from app.rendering.pool import Pool, Shape
 from app.rendering.quarantine import Quarantine
+from app.rendering.room import Room
 from app.rendering.wire import (
     Answer,
     Garbled,
@@ -33,8 +34,6 @@ from app.telemetry import observe_mishap
 
 IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
 POLL_SECONDS = 0.02
-FULL_SECONDS = 0.1  # that a queue which was found full is not waited for again: no process is idle
-LULL = 0.4  # of the time a job has to wait, that it is not even tried: tries cost CPU that the renders need
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
 TRIES = 3  # of pools that go away under us
@@ -74,8 +73,7 @@ class ProcessRenderer:
         self._memory_bytes = memory_bytes
         self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs), runtime_dir)
         self._quarantine = Quarantine(self._pool.quarantine_dir)
-        self._full_at = -FULL_SECONDS  # when the queue was last found full
-        self._waited = 0.0  # seconds that the last job spent in the queue
+        self._room = Room()
 
     def start(self) -> None:
         """Have the pool running before the first picture is asked for."""
@@ -86,7 +84,7 @@ class ProcessRenderer:
         self._pool.close()
 
     def look_for_room(self) -> None:
-        if time.monotonic() < self._lull_end:
+        if self._room.full:
             raise self._full()
 
     def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
@@ -145,7 +143,7 @@ class ProcessRenderer:
                 with turn.waiting():
                     begun = answer.receive_begin()
                 begun = min(max(queued, begun), time.monotonic())  # somebody else's code may run there
-                self._waited = begun - queued
+                self._room.left(queued, begun)
                 return answer, begun
             except BlockingIOError as error:
                 answer.close()
@@ -157,17 +155,20 @@ class ProcessRenderer:
     def _connect(self) -> socket.socket:
         """A place in the queue. It may be full for a moment while processes are idle, and then it is waited for."""
         latest = time.monotonic()
-        if latest > self._full_at + FULL_SECONDS:
+        if latest > self._room.crowded_until:
             latest += IDLE_SECONDS
         while True:
             try:
-                return self._pool.connect()
+                connection = self._pool.connect()
             except BlockingIOError as error:
                 if time.monotonic() >= latest:
-                    self._full_at = time.monotonic()
+                    self._room.found_full()
                     raise self._full() from error
                 with turn.waiting():
                     time.sleep(POLL_SECONDS)
+            else:
+                self._room.took()
+                return connection
 
     def _overran(self, source: Source, seconds: float) -> Fault:
         self._strike("renderer_overran", source, seconds)
@@ -186,10 +187,6 @@ class ProcessRenderer:
         log.error("renderers_do_not_start", pool_log=self._pool.last_words())
         return SlowDown("the renderers are not running", headers=RETRY_AFTER)
 
-    @property
-    def _lull_end(self) -> float:
-        return self._full_at + LULL * self._waited
-
     def _full(self) -> Fault:
-        turn.crowd_out(self._lull_end)
+        turn.crowd_out(self._room.crowded_until)
         return SlowDown("too many renders are waiting", headers=RETRY_AFTER)

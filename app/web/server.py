@@ -17,7 +17,6 @@ from app.log import log
 from app.telemetry import METRICS_FOLDER, capture_logging, configure_logging
 from app.web.worker import Worker
 
-GARBAGE = 10_000  # objects that may be cyclic garbage before it is looked for; a request makes few that are
 OWN_DESCRIPTORS = 30  # of a worker that does nothing
 DESCRIPTORS_EACH = 6
 
@@ -112,12 +111,14 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 def post_worker_init(_worker: Any) -> None:
     """Have the stores open and the render processes running before the first request."""
-    gc.set_threshold(GARBAGE)
     try:
         wiring.open_service(None)
     except Fault as fault:
         # A store that is out of reach now can be there for the first request.
         log.warning("not_ready", code=fault.code, detail=fault.detail)
+    # What is there now stays. To look through it for garbage, of which requests leave none, takes 50 ms.
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

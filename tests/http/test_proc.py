@@ -1,3 +1,4 @@
+import gc
 import io
 import re
 from collections.abc import Callable
@@ -5,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from werkzeug.test import Client
+from werkzeug.test import Client, create_environ
 
 from app import wiring
+from functions import proc
 
 
 @pytest.fixture
@@ -221,3 +223,22 @@ def test_a_stat_is_believed_as_long_as_the_settings_say(
     assert client.head("/proc/resize/w_20/a/lena.png").headers["ETag"] == before
     configure(stat_ttl_seconds=0)
     assert client.head("/proc/resize/w_20/a/lena.png").headers["ETag"] != before
+
+
+@pytest.mark.parametrize(
+    "path", ["/proc/resize/w_20/a/lena.png", "/proc/a/lena.png", "/proc/resize/w_20/none.png", "/proc/resize/w_x/none"]
+)
+def test_a_request_leaves_nothing_to_the_garbage_collector(client: Client, path: str) -> None:
+    def ask() -> int:
+        statuses: list[str] = []
+        answer = proc.handler(create_environ(path), lambda status, _headers: statuses.append(status))
+        return len(b"".join(answer)) if statuses else 0
+
+    assert ask()  # what is made once is made
+    gc.collect()
+    gc.disable()
+    try:
+        assert ask()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
