@@ -192,11 +192,13 @@ def overload(sources: Sources) -> list[Figure]:
             load.closed(up.base, asked, 4, 2)
             closed: dict[int, list[load.Load]] = {clients: [] for clients in (2, 4, 8)}
             floods: list[load.Load] = []
+            more = 1.0  # than is wanted has to be asked for: clients whose answers take longer send fewer requests
             for _ in range(OVERLOAD_TURNS):
                 for clients, loads in closed.items():
                     loads.append(load.closed(up.base, asked, clients, seconds))
                 peak = max(map(load.rate_of, closed.values()))
-                floods.append(load.offered(up.base, asked, 4 * peak, 2 * seconds))
+                floods.append(load.offered(up.base, asked, 4 * peak * more, 2 * seconds))
+                more *= 4 * peak * floods[-1].seconds / (floods[-1].good + floods[-1].bad)
                 _settle(up)
                 rates = {clients: round(loads[-1].rate, 1) for clients, loads in closed.items()}
                 told({"overload": _called(cells), "closed": rates} | floods[-1].summary())

@@ -121,20 +121,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         between renders they would find cold caches, and cost half as much again.
         """
         now, seconds = time.monotonic(), None
-        if now < turn.crowded_until:
-            if now >= self._others_rest_until:
-                events = self._others.poll(0, maxevents=1)
-                if events:
-                    return events
-                self._others_rest_until = min(turn.crowded_until, now + GATHER_SECONDS)
-            seconds = self._others_rest_until - now
+        crowded = now < turn.crowded_until
+        if crowded:
+            seconds = max(0.0, self._others_rest_until - now)
         elif not self._others_armed:
             self._quick.modify(self._others, ONCE)
             self._others_armed = True
         events = self._quick.poll(seconds, maxevents=1)
         if events and events[0][0] == self._others.fileno():
             self._others_armed = False
-            events = self._others.poll(0, maxevents=1)
+        elif events or seconds:
+            return events
+        events = self._others.poll(0, maxevents=1)
+        if crowded and not events:
+            self._others_rest_until = min(turn.crowded_until, now + GATHER_SECONDS)
         return events
 
     def _answer(self, connection: TConn) -> None:
