@@ -65,12 +65,12 @@ def test_a_pool_that_was_full_takes_a_job_as_soon_as_one_of_ours_has_left_the_qu
         def two(milliseconds):
             """One job that runs, and one that waits for it."""
             jobs = []
-            for plan in (hold(milliseconds), clock(0)):
+            for plan in (hold(milliseconds), hold(200)):
                 jobs.append(threads.submit(ask, renderer, io.BytesIO(source.getvalue()), plan))
                 time.sleep(0.1)
             return jobs
 
-        for job in two(1500):  # from now on the queue counts as full for a second
+        for job in two(1500):  # the last one that is heard of has waited for more than a second
             job.result()
         jobs = two(700)
         with pytest.raises(SlowDown):
