@@ -127,7 +127,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped there
         elif not self._others_armed:
             self._quick.modify(self._others, ONCE)
             self._others_armed = True
-        events = self._quick.poll(seconds, maxevents=1)
+        # Between two of them those are heard who are answered at once, unless there are so many that nobody else is.
+        late = crowded and now > self._others_rest_until + GATHER_SECONDS
+        events = self._others.poll(0, maxevents=1) if late else []
+        events = events or self._quick.poll(seconds, maxevents=1)
         if events and events[0][0] == self._others.fileno():
             self._others_armed = False
         elif events or seconds:
