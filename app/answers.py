@@ -1,18 +1,22 @@
 """What goes out: pictures, receipts, problem documents, and when nothing but headers has to."""
 
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from werkzeug.http import http_date
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import http_date, parse_accept_header
 from werkzeug.wrappers import Request
 
 from app.core.faults import Fault, RangeNotSatisfiable
 from app.reading import OPAQUE, Choose, Part, Produced
 from app.service import Wanted
 
+PROBLEM = "application/problem+json"
+MOST_KNOWN = 1000  # what is worked out for one request and the same for many others
 NO_STORE = {"Cache-Control": "no-store"}
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -29,14 +33,20 @@ class Answer:
 def problem(fault: Fault, request: Request, request_id: str) -> Answer:
     """RFC 9457; XML in OSS's shape where Accept prefers it."""
     told = {"type": f"urn:imgfn:{fault.code}", **fault.facts(), "request_id": request_id}
-    kinds = ["application/problem+json", "application/json", "application/xml", "text/xml"]
-    chosen = request.accept_mimetypes.best_match(kinds, kinds[0])
+    chosen = _kind_of_problem(request.environ.get("HTTP_ACCEPT", ""))
     if chosen.endswith("/xml"):
         members = {"Code": fault.code, "Message": fault.detail, "RequestId": request_id, "HostId": request.host}
         inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>\n'
         return _text(body, fault.status, fault.headers, chosen)
-    return _text(_to_json(told) + "\n", fault.status, fault.headers, kinds[0])
+    return _text(_to_json(told) + "\n", fault.status, fault.headers, PROBLEM)
+
+
+@functools.lru_cache(MOST_KNOWN)
+def _kind_of_problem(accept: str) -> str:
+    """The media type that suits an Accept header best."""
+    kinds = [PROBLEM, "application/json", "application/xml", "text/xml"]
+    return parse_accept_header(accept, MIMEAccept).best_match(kinds, PROBLEM)
 
 
 def not_modified(wanted: Wanted, request: Request, max_age: int) -> Answer | None:
@@ -108,10 +118,13 @@ def _text(text: str, status: int, headers: dict[str, str], content_type: str) ->
     return Answer(status, headers | NO_STORE | about, (body,))
 
 
+_date = functools.lru_cache(MOST_KNOWN)(http_date)
+
+
 def _validators(wanted: Wanted, max_age: int) -> dict[str, str]:
     headers = {
         "ETag": f'"{wanted.etag}"',
-        "Last-Modified": http_date(wanted.source.modified),
+        "Last-Modified": _date(wanted.source.modified),
         "Cache-Control": f"public, max-age={max_age}",
     }
     return headers | {"Vary": "Accept"} if wanted.varies else headers

@@ -150,7 +150,7 @@ def _end_in(plan: Plan, chosen: Format, own: Format) -> Plan:
     """`plan` with the format of the target's name where it leaves that open."""
     if plan.last("format") is None:
         formatting = REGISTRY.get("format")
-        return plan if formatting is None else plan + Plan((parse_step(formatting, [chosen.name]),))
+        return plan if formatting is None else plan + Plan((parse_step(formatting, (chosen.name,)),))
     settled, _ = settle_format(plan, own.content_type, lambda kind: (1.0, kind == chosen.content_type), [chosen.name])
     return settled
 

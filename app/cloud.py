@@ -9,6 +9,8 @@ from app.stores.credentials import Keys, read_context, read_environment
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+IN_FUNCTION_COMPUTE = "FC_FUNCTION_NAME" in os.environ
+
 _newest: Keys | None = None
 
 
@@ -25,7 +27,7 @@ def remember_request(environ: "WSGIEnvironment") -> None:
     """
     if "fc.context" in environ:
         remember_context(environ["fc.context"])
-    elif "FC_FUNCTION_NAME" in os.environ:
+    elif IN_FUNCTION_COMPUTE:
         names = ("access_key_id", "access_key_secret", "security_token")
         given = SimpleNamespace(**{name: environ.get(f"HTTP_X_FC_{name.upper()}") for name in names})
         remember_context(SimpleNamespace(credentials=given))

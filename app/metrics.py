@@ -2,6 +2,8 @@
 
 import functools
 import os
+import struct
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +17,27 @@ from app.telemetry import METRICS_FOLDER
 if METRICS_FOLDER in os.environ:
     # A worker counts under its seat, not its pid: who comes after it goes on with its file, so there are as many files
     # as workers however often they are replaced.
-    _SEAT = own_seat()  # once: the library asks at each count
-    values.ValueClass = values.MultiProcessValue(lambda: _SEAT)  # type: ignore[no-untyped-call]  # untyped there
+    _SEAT = own_seat()
+    _InFile: Any = values.MultiProcessValue(lambda: _SEAT)  # type: ignore[no-untyped-call]  # untyped there
+    _counting = threading.Lock()
+    _pack = struct.Struct("dd").pack
+
+    class _Value(_InFile):  # type: ignore[misc]  # as said
+        """The library's, told where it lies in its file: at each count that looks for a fork, and for the place.
+
+        A new result makes fourteen counts, and they were a tenth of what it costs beside its render.
+        """
+
+        def __init__(self, *about: Any, **more: Any) -> None:
+            super().__init__(*about, **more)
+            self._place = slice(at := self._file._positions[self._key], at + 16)
+
+        def inc(self, amount: float) -> None:
+            with _counting:
+                self._value += amount
+                self._file._m[self._place] = _pack(self._value, 0.0)  # the library's layout: value, time
+
+    values.ValueClass = _Value
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 

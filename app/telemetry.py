@@ -4,8 +4,8 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from app.log import log
@@ -119,14 +119,13 @@ def observe_mishap(event: str, **facts: Any) -> None:
         _meter.count_mishap(event)
 
 
-@contextmanager
-def observe_render() -> Iterator[None]:
+class observe_render:  # a context, as contextlib's are
     """Count a render as under way, from asking for it to its answer: what is more than the renderers waits."""
-    if _meter is None:
-        yield
-        return
-    _meter.count_renders(+1)
-    try:
-        yield
-    finally:
-        _meter.count_renders(-1)
+
+    def __enter__(self) -> None:
+        if _meter is not None:
+            _meter.count_renders(+1)
+
+    def __exit__(self, *_: object) -> None:
+        if _meter is not None:
+            _meter.count_renders(-1)

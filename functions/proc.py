@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.wrappers import Request
+
 from app import wiring
 from app.access import admit, grant_upload
 from app.answers import Answer, chosen_part, not_modified, picture, receipt
@@ -54,7 +56,7 @@ def respond(exchange: Exchange, plan: Plan, name: str) -> Answer:
     styles = wiring.styles()
     name, style = styles.split(name, exchange.settings.style_delimiter)
     posted = exchange.request.method == "POST"
-    process = (exchange.request.form if posted else exchange.request.args).get("x-oss-process", "")
+    process = _process(exchange.request, posted)
     if not posted and ACTION in process:
         raise BadRequest(f"{ACTION} stores something, so it needs POST", parameter="x-oss-process", expected="POST")
     saveas = parse_saveas(process) if posted else None
@@ -66,6 +68,13 @@ def respond(exchange: Exchange, plan: Plan, name: str) -> Answer:
     if saveas is not None:
         return save(exchange, plan, key, saveas)
     return show(exchange, plan, key, until)
+
+
+def _process(request: Request, posted: bool) -> str:
+    """The value of x-oss-process, from the body or from the query; most requests have no query."""
+    if not posted and not request.query_string:
+        return ""
+    return (request.form if posted else request.args).get("x-oss-process", "")
 
 
 def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Answer:

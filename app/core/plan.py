@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import compress
 from operator import ne
 from typing import Any
@@ -15,6 +15,7 @@ from app.core.spec import REGISTRY, REQUIRED, Operation, Param
 DEFAULTS, END, STYLE = "_", "-", "style"
 MAX_STEPS = 20
 MAX_MARKS = 3  # as OSS
+MOST_STEPS_KNOWN = 1000  # a site has a few, and asks for them again with each picture
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Step:
             told.append(text if param.bare else f"{param.key}_{text}")
         return ",".join(told)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """This step in the path grammar."""
         return f"{self.operation.name}/{self.arguments or DEFAULTS}" if self.operation.params else self.operation.name
@@ -120,7 +121,7 @@ def parse_path(path: str, find_style: FindStyle = no_styles) -> tuple[Plan, str]
         if operation is None:
             break
         position += 1
-        arguments: list[str] = []
+        arguments: tuple[str, ...] = ()
         if operation.params:
             if position == len(segments) or not segments[position]:
                 raise MissingArgument(
@@ -129,7 +130,7 @@ def parse_path(path: str, find_style: FindStyle = no_styles) -> tuple[Plan, str]
                     expected=f"{operation.name}/{operation.example or DEFAULTS}",
                 )
             if segments[position] != DEFAULTS:
-                arguments = segments[position].split(",")
+                arguments = tuple(segments[position].split(","))
             position += 1
         plan += Plan((parse_step(operation, arguments),))
     if position < len(segments) and segments[position] == END:
@@ -162,11 +163,12 @@ def parse_oss(text: str, find_style: FindStyle = no_styles) -> Plan:
                 parameter="x-oss-process",
                 expected="one of " + ", ".join(REGISTRY.names()),
             )
-        steps.append(parse_step(operation, arguments))
+        steps.append(parse_step(operation, tuple(arguments)))
     return Plan(_checked(tuple(steps)))
 
 
-def parse_step(operation: Operation, arguments: Iterable[str]) -> Step:
+@lru_cache(MOST_STEPS_KNOWN)
+def parse_step(operation: Operation, arguments: tuple[str, ...]) -> Step:
     """Bare values in declared order, then `key_value` in any order. The one argument parser of both grammars."""
     given: dict[str, Any] = {}
     bare = iter(operation.params)

@@ -1,10 +1,9 @@
 """Where bytes live. What a store promises is tests/contracts/test_store.py, in words here."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
 from app.core.key import Key
 
@@ -23,10 +22,16 @@ class Stat:
 
 @dataclass(frozen=True)
 class Opened:
-    """An object that is being read: `stat` and `body` are of the same version of it."""
+    """An object that is being read: `stat` and `body` are of the same version. As a context it closes the body."""
 
     stat: Stat
-    body: BinaryIO  # closed by the context that gave it
+    body: BinaryIO
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.body.close()
 
 
 class Store(Protocol):
@@ -40,7 +45,7 @@ class Store(Protocol):
         """What is stored under `key`."""
         ...
 
-    def open(self, key: Key, start: int = 0, length: int | None = None) -> AbstractContextManager[Opened]:
+    def open(self, key: Key, start: int = 0, length: int | None = None) -> Opened:
         """Read `key` from byte `start`, `length` bytes or to its end; `stat.size` stays that of the whole object."""
         ...
 

@@ -9,8 +9,7 @@ Where nobody takes turns, as in a cloud function, all of this does nothing.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -51,27 +50,27 @@ class Turn:
         work = ask()
         self._mine.quick = True
         self._got_work = time.monotonic()
-        self._run()
+        self.run()
         return work
 
-    def give_way(self) -> None:
-        """Let other threads run and ask for work: this one waits for somebody from now on, or ends."""
-        self._mine.quick = False
-        self._stop_running()
-        with self._change:
-            if self._asks == threading.get_ident():
-                self._stop_asking()
+    def give_way(self) -> bool:
+        """Let other threads run and ask for work: this one waits for somebody from now on, or ends.
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Let other threads run while this one waits for somebody."""
-        runs = self._runs == threading.get_ident()
-        self.give_way()
-        try:
-            yield
-        finally:
-            if runs:
-                self._run()
+        Gives whether it had the right to run.
+        """
+        self._mine.quick = False
+        me = threading.get_ident()
+        with self._change:
+            ran = self._runs == me
+            if ran:
+                self._pass_on()
+            if self._asks == me:
+                self._stop_asking()
+        return ran
+
+    def waiting(self) -> "_Waiting":
+        """Let other threads run while this one waits for somebody, in a `with` block."""
+        return _Waiting(self)
 
     def afterwards(self, work: Callable[[], None]) -> bool:
         """Have this thread do `work` when it has answered. False where it takes no turns, and will not do it."""
@@ -99,15 +98,7 @@ class Turn:
             if self._asks is not None and self._got_work is not None and self._got_work < latest:
                 self._stop_asking()
 
-    def _may_ask_next(self) -> None:
-        """Wait for the right to ask."""
-        me = threading.get_ident()
-        if self._asks != me:
-            self._may_ask.acquire()
-            self._asks = me
-        self._got_work = None
-
-    def _run(self) -> None:
+    def run(self) -> None:
         """Wait for the right to run."""
         me = threading.get_ident()
         with self._change:
@@ -118,6 +109,14 @@ class Turn:
             woken.acquire()
             self._waiting.append((me, woken))
         woken.acquire()
+
+    def _may_ask_next(self) -> None:
+        """Wait for the right to ask."""
+        me = threading.get_ident()
+        if self._asks != me:
+            self._may_ask.acquire()
+            self._asks = me
+        self._got_work = None
 
     def _stop_running(self) -> None:
         with self._change:
@@ -137,6 +136,18 @@ class Turn:
     def _stop_asking(self) -> None:
         self._asks = None
         self._may_ask.release()
+
+
+class _Waiting:  # a generator would cost a new result four times as much
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+
+    def __enter__(self) -> None:
+        self._ran = self._turn.give_way()
+
+    def __exit__(self, *_: object) -> None:
+        if self._ran:
+            self._turn.run()
 
 
 turn = Turn()

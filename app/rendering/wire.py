@@ -14,8 +14,8 @@ import shutil
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import ContextDecorator, nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -180,13 +180,15 @@ def dump_fault(fault: Fault, trace: str = "") -> dict[str, object]:
     return {"fault": fault.facts() | {"trace": trace}}
 
 
-@contextmanager
-def _from_one_of_ours() -> Iterator[None]:
+class _from_one_of_ours(ContextDecorator):
     """A decoder that runs wild may have written the answer: nonsense raises Garbled."""
-    try:
-        yield
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise Garbled("no render of ours answers like that") from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        if isinstance(error, ValueError | LookupError | TypeError | AttributeError | RecursionError):
+            raise Garbled("no render of ours answers like that") from error
 
 
 @_from_one_of_ours()

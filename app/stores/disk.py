@@ -113,9 +113,9 @@ def sync_folder(path: str | os.PathLike[str], sync: Sync) -> None:
 
 
 class Slice(io.RawIOBase):
-    """At most `length` bytes of `file` from where it stands."""
+    """At most `length` bytes of `file` from where it stands. It owns the file."""
 
-    def __init__(self, file: io.BufferedReader, length: int) -> None:
+    def __init__(self, file: io.BufferedIOBase, length: int) -> None:
         self._file = file
         self._left = length
 
@@ -126,3 +126,7 @@ class Slice(io.RawIOBase):
         count = self._file.readinto(memoryview(buffer)[: self._left])
         self._left -= count
         return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

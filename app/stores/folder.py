@@ -6,7 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -51,16 +51,16 @@ class FolderStore:
             os.close(descriptor)
         return known
 
-    @contextmanager
-    def open(self, key: Key, start: int = 0, length: int | None = None) -> Iterator[Opened]:
+    def open(self, key: Key, start: int = 0, length: int | None = None) -> Opened:
         with explain(key, READING):
             descriptor, known = self._find(key)
-        with os.fdopen(descriptor, "rb") as file:
-            if start and start >= known.size:
-                raise RangeNotSatisfiable(f"{key!r} has {known.size} bytes", expected=f"bytes 0 to {known.size - 1}")
+        if start and start >= known.size:
+            os.close(descriptor)
+            raise RangeNotSatisfiable(f"{key!r} has {known.size} bytes", expected=f"bytes 0 to {known.size - 1}")
+        file = io.BufferedReader(io.FileIO(descriptor))  # `open` would ask whether it is a terminal
+        if start:
             file.seek(start)
-            body: BinaryIO = file if length is None else io.BufferedReader(Slice(file, length))
-            yield Opened(known, body)
+        return Opened(known, file if length is None else io.BufferedReader(Slice(file, length)))
 
     def put(
         self,

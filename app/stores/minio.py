@@ -29,7 +29,7 @@ from app.core.key import Key
 from app.core.store import Opened, Stat
 from app.stores.breaker import Breaker
 from app.stores.credentials import KeySource
-from app.stores.s3 import META, Body, CountedBody, differs, stat_of
+from app.stores.s3 import META, Body, CountedBody, differs, let_go, stat_of
 from app.stores.wire import Call, Wire
 
 PART_BYTES = 5 * 1024 * 1024  # S3's least; larger objects go up in parts, one after the other, to save memory
@@ -96,8 +96,7 @@ class MinioStore:
             known = self._client.stat_object(bucket_name=self.bucket, object_name=key)
         return stat_of(key, known.metadata or {})
 
-    @contextmanager
-    def open(self, key: Key, start: int = 0, length: int | None = None) -> Iterator[Opened]:
+    def open(self, key: Key, start: int = 0, length: int | None = None) -> Opened:
         self._make_sure_of_bucket()
         self._breaker.admit()
         call = Call(self._deadline_seconds)
@@ -107,11 +106,11 @@ class MinioStore:
             )
         try:
             known = stat_of(key, response.headers)
-            body = Body(response, known, lambda: self._talk(call, key), self._breaker.succeeded)
-            yield Opened(known, io.BufferedReader(body))
-        finally:
-            response.close()
-            response.release_conn()
+        except Fault:
+            let_go(response)
+            raise
+        body = Body(response, known, lambda: self._talk(call, key), self._breaker.succeeded)
+        return Opened(known, io.BufferedReader(body))
 
     def put(
         self,

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import BinaryIO
 
 from cachetools import LRUCache
@@ -46,11 +45,10 @@ class Remembered:
         self._remember(fresh)
         return fresh
 
-    @contextmanager
-    def open(self, key: Key, start: int = 0, length: int | None = None) -> Iterator[Opened]:
-        with self._store.open(key, start, length) as opened:
-            self._remember(opened.stat)
-            yield opened
+    def open(self, key: Key, start: int = 0, length: int | None = None) -> Opened:
+        opened = self._store.open(key, start, length)
+        self._remember(opened.stat)
+        return opened
 
     def put(
         self,

@@ -43,8 +43,17 @@ class CountedBody:
         return self._digest.hexdigest()
 
 
+def let_go(response: BaseHTTPResponse) -> None:
+    """Close a connection that may have more to tell, or put it back where all was read."""
+    response.close()
+    response.release_conn()
+
+
 class Body(io.RawIOBase):
-    """The bytes of an answer; StoreUnavailable where they are fewer than announced or not those of the etag."""
+    """The bytes of an answer; StoreUnavailable where they are fewer than announced or not those of the etag.
+
+    It owns the answer.
+    """
 
     def __init__(self, response: BaseHTTPResponse, known: Stat, talk: Talk, finish: Callable[[], None]) -> None:
         self._response = response
@@ -74,6 +83,10 @@ class Body(io.RawIOBase):
                 raise StoreUnavailable(f"{self._known.key!r} has other bytes than its etag says")
             self._finish()
         return len(chunk)
+
+    def close(self) -> None:
+        let_go(self._response)
+        super().close()
 
 
 def differs(etag: str, headers: Mapping[str, str], md5: str) -> bool:

@@ -41,7 +41,7 @@ def with_value(operation: Operation, param: Param, text: str) -> Plan:
         for other, value in zip(operation.params, told.values, strict=True)
         if other is not param and value != other.default
     ]
-    return Plan((parse_step(operation, [*arguments, f"{param.key}_{text}"]),))
+    return Plan((parse_step(operation, (*arguments, f"{param.key}_{text}")),))
 
 
 def each(value: tuple[Operation, Param] | Operation) -> str:
