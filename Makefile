@@ -11,7 +11,7 @@ help:  ## what can be made
 
 install: $(STAMP)  ## make the environment in .venv
 
-$(STAMP): pyproject.toml constraints.txt hatch_build.py app/imaging/native.c
+$(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard app/imaging/native/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit("imgfn needs Python 3.11 or later, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
@@ -49,7 +49,7 @@ FC_PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 fc-code: $(STAMP)  ## what Function Compute gets, in deploy/fc/code
 	rm -rf deploy/fc/code deploy/fc/wheels
 	$(FC_PIP) wheel --no-deps --constraint constraints.txt --wheel-dir deploy/fc/wheels pyvips  # it has no wheel on PyPI
-	# Compiled here, native.c runs there if both are Linux on x86-64.
+	# Compiled here, the loops in C run there if both are Linux on x86-64.
 	IMGFN_NATIVE=$(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),1,0) \
 	$(FC_PIP) install --constraint constraints.txt --find-links deploy/fc/wheels --target deploy/fc/code \
 		--python-version 3.12 --only-binary=:all: --platform linux_x86_64 --platform manylinux2014_x86_64 \

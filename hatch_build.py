@@ -1,4 +1,4 @@
-"""Compiles app/imaging/native.c while imgfn is installed; without a compiler the package is pure Python and slower."""
+"""Compiles app/imaging/native while imgfn is installed; without a compiler the package is pure Python and slower."""
 
 import os
 import shlex
@@ -9,8 +9,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE, LIBRARY = "app/imaging/native.c", "app/imaging/libnative.so"
-OPTIONS = ("-O3", "-shared", "-fPIC")
+FOLDER, LIBRARY = "app/imaging/native", "app/imaging/native/libnative.so"
+OPTIONS = ("-O3", "-fno-math-errno", "-shared", "-fPIC")
 
 
 class Native(BuildHookInterface):
@@ -18,17 +18,17 @@ class Native(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  hatchling's signature
         """Compile the library beside its source, and tell the wheel's platform where there is one."""
-        source, library = Path(self.root, SOURCE), Path(self.root, LIBRARY)
+        sources, library = sorted(Path(self.root, FOLDER).glob("*.c")), Path(self.root, LIBRARY)
         if os.environ.get("IMGFN_NATIVE") == "0":
             return
         library.unlink(missing_ok=True)
         compiler = shlex.split(os.environ.get("CC", "cc"))
-        command = [*compiler, *OPTIONS, "-o", str(library), str(source)]
+        command = [*compiler, *OPTIONS, "-o", str(library), *map(str, sources), "-lm"]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  our own words and CC
         except (OSError, subprocess.CalledProcessError) as error:
             reason = getattr(error, "stderr", None) or error
-            self.app.display_warning(f"imgfn's native loops are not compiled, libvips does their work: {reason}")
+            self.app.display_warning(f"imgfn's native loops are not compiled, libraries do their work: {reason}")
             return
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data |= {"pure_python": False, "tag": f"py3-none-{platform}"}  # no Python in it: any version will do

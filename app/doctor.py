@@ -68,7 +68,11 @@ def _examine_stores(settings: Settings) -> Iterator[Finding]:
 
 
 def _examine_rendering(settings: Settings) -> Iterator[Finding]:
-    compiled = "compiled" if native.available() else "NOT compiled; PNG and rotate are faster where cc was at hand"
+    compiled = (
+        "compiled"
+        if native.available()
+        else "NOT compiled; resize, rotate and PNG are better and faster where cc was at hand"
+    )
     yield Finding("fine", f"loops in C: {compiled}")
     if settings.render == "inline":
         yield Finding("unsafe", "renders run in the web workers (IMGFN_RENDER=inline): a hostile picture can stop one")

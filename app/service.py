@@ -30,7 +30,7 @@ from app.reading import Choose, Produced, as_file, digest, read, read_original
 from app.rendering import Renderer
 from app.telemetry import observe_mishap, observe_render
 
-RECIPE = "1"  # another one when the same plan starts to give other pixels
+RECIPE = "2"  # another one when the same plan starts to give other pixels
 LONGEST_PREFIX = 960  # bytes of a source's key that results are kept under
 
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageFile, ImageSequence
 from app.core.faults import BadImage, InvalidArgument
 from app.imaging import kernels, png, webp
 from app.imaging.decode import Header, guarded, open_libvips, open_pillow
+from app.imaging.raster import Raster
 from app.imaging.view import View, size_of
 
 # How many times the wanted size a JPEG that is decoded smaller must have at least, by what the result is written as.
@@ -91,16 +92,12 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
-    compute = kernels.streamed
-    if (decoded := _decoded(source, header, view, image.bands)) is not None:
-        image, compute = kernels.from_pixels(decoded, image), kernels.to_pillow
-    if not view.scaled:
-        frame = compute(image.crop(view.before[0], view.before[1], *size_of(view.before)))
-    elif view.shrinks(shrunk):
-        frame = compute(kernels.scaled(image, view, shrunk))
-    else:
-        frame = kernels.reshaped(compute(image), view, shrunk)
-    return Pixels((frame.convert("RGBA") if frame.mode == "LA" else frame,), icc=icc)
+    decoded = _decoded(source, header, view, image.bands)
+    if decoded is None and not view.scaled:  # what is cut off need not be decoded
+        image, view = image.crop(view.before[0], view.before[1], *size_of(view.before)), View.of(size_of(view.before))
+    raster = Raster((image.width, image.height), kernels.BANDS[image.bands], decoded or image.write_to_memory())
+    pixels = raster.picture().convert("RGBA") if raster.layout == "LA" else raster
+    return Pixels((kernels.reshaped(pixels, view, shrunk),), icc=icc)
 
 
 def _decoded(source: bytes, header: Header, view: View, bands: int) -> memoryview | None:

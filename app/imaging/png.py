@@ -1,4 +1,4 @@
-"""Common PNG files, read in two thirds and written in a third of libvips' time by ISA-L and native.c.
+"""Common PNG files, read in two thirds and written in a third of libvips' time by ISA-L and loops in C.
 
 https://www.w3.org/TR/png-3/
 """
@@ -59,7 +59,7 @@ def _pixels(deflated: bytes, length: int, height: int, bands: int) -> memoryview
 def encode(pixels: bytes, size: Size, bands: int, icc: bytes | None) -> bytes | None:
     """A PNG of 8 bits for each band, of `pixels` row by row.
 
-    None for what libvips makes much smaller, flat drawings, and where native.c could not be compiled.
+    None for what libvips makes much smaller, flat drawings, and where the loops in C could not be compiled.
     """
     if not native.available():
         return None

@@ -90,11 +90,6 @@ class View:
     def scaled(self) -> bool:
         return self.target != size_of(self.before)
 
-    def shrinks(self, shrunk: tuple[float, float] = (1.0, 1.0)) -> bool:
-        """Whether no side grows, also where the source comes already shrunk by these factors."""
-        have = size_of(self.before)
-        return all(side * by <= old for side, old, by in zip(self.target, have, shrunk, strict=True))
-
     def crop(self, box: Box) -> "View":
         """Only `box` of what is seen."""
         inner = self.turn.inverse.box(box, self.size)

@@ -12,6 +12,7 @@ from PIL import Image
 from app.core.faults import BadImage
 from app.imaging import kernels, native
 from app.imaging.png import BANDS, decode, encode
+from app.imaging.raster import Raster
 from tests.imaging.rendering import pixels, rendered
 from tests.pictures import difference, encoded, opened, png, scene
 from tests.servers import need
@@ -20,7 +21,7 @@ from tests.servers import need
 @pytest.fixture(autouse=True, scope="module")
 def _compiled() -> None:
     if not native.available():
-        need("app/imaging/libnative.so", "no compiler was there when imgfn was installed")
+        need("app/imaging/native/libnative.so", "no compiler was there when imgfn was installed")
 
 
 @pytest.fixture
@@ -65,12 +66,14 @@ def test_a_png_of_many_strips_is_whole(mode):
     assert bytes(decode(encoded(image))) == image.tobytes()
 
 
-@pytest.mark.parametrize("plan", ["resize/w_100", "crop/x_10,y_5,w_50,h_60", "resize/w_400"])
+@pytest.mark.parametrize("plan", ["resize/w_100", "crop/x_10,y_5,w_50,h_60", "resize/w_400,limit_0"])
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
-def test_a_png_comes_out_as_by_libvips(plan, mode, by_libvips):
+def test_a_png_comes_out_as_by_libvips(plan, mode, monkeypatch):
     source = encoded(scene(mode="RGBA").convert(mode))
     assert decode(source) is not None
-    assert pixels(plan, source).tobytes() == by_libvips(pixels, plan, source).tobytes()
+    ours = pixels(plan, source)
+    monkeypatch.setattr("app.imaging.png.decode", lambda _: None)
+    assert ours.tobytes() == pixels(plan, source).tobytes()
 
 
 @given(
@@ -198,18 +201,10 @@ def test_a_turn_is_that_of_libvips(mode, by_libvips):
 def test_a_turn_by_nothing_changes_nothing():
     for mode in ("RGB", "RGBA"):
         image = scene(mode=mode)
-        turned = native.affine(
-            image.tobytes("raw", mode.ljust(4, "X")),
-            image.size,
-            (1, 0, 0, 0, 1, 0),
-            bytes(4),
-            mode == "RGBA",
-            image.size,
-        )
-        same = Image.frombytes(mode, image.size, turned, "raw", mode.ljust(4, "X"))
-        assert difference(same, image) == 0
+        turned = native.affine(Raster.of(image), (1, 0, 0, 0, 1, 0), bytes(4), image.size)
+        assert difference(turned.picture(), image) == 0
 
 
 def test_pixels_of_another_size_are_refused():
     with pytest.raises(ValueError, match="4 bytes"):
-        native.affine(bytes(30), (3, 3), (1, 0, 0, 0, 1, 0), bytes(4), False, (3, 3))
+        native.affine(Raster((3, 3), "RGB", bytearray(27)), (1, 0, 0, 0, 1, 0), bytes(4), (3, 3))

@@ -1,13 +1,15 @@
-"""The loops of native.c as functions. hatch_build.py compiles it; `available()` says whether that was possible."""
+"""The loops in C as functions. hatch_build.py compiles them; `available()` says whether that was possible."""
 
 import ctypes
 import functools
 from pathlib import Path
 from typing import Any
 
-from app.core.picture import Size
+from app.core.picture import Box, Size
+from app.imaging.raster import BYTES, Raster
 
 LIBRARY = Path(__file__).with_name("libnative.so")
+Place = tuple[float, float]  # across, down
 Back = tuple[float, float, float, float, float, float]
 
 
@@ -16,17 +18,49 @@ def available() -> bool:
     return LIBRARY.exists()
 
 
-def affine(pixels: bytes, size: Size, back: Back, fill: bytes, has_alpha: bool, canvas: Size) -> bytearray:
+def affine(raster: Raster, back: Back, fill: bytes, canvas: Size) -> Raster:
     """A picture of `canvas` whose pixel (X, Y) is taken from (a X + b Y + c, d X + e Y + f), bicubic.
 
-    `pixels` has 4 bytes for each pixel, and so has the result; around the picture lies `fill`. With `has_alpha` the
-    fourth byte weighs the colours, else it is only carried along.
+    `raster` is RGBX or RGBA, and so is the result; around the picture lies `fill`. Alpha weighs the colours.
     """
-    if len(pixels) != size[0] * size[1] * 4 or len(fill) != 4:
+    if raster.layout not in ("RGBX", "RGBA") or len(fill) != 4:
         raise ValueError("pixels of 4 bytes are wanted")
-    out = bytearray(canvas[0] * canvas[1] * 4)
-    _library().imgfn_affine(pixels, *size, (ctypes.c_double * 6)(*back), fill, has_alpha, _at(out), *canvas)
-    return out
+    out = uninitialised(canvas[0] * canvas[1] * 4)
+    has_alpha = raster.layout == "RGBA"
+    _library().imgfn_affine(
+        raster.address, *raster.size, (ctypes.c_double * 6)(*back), fill, has_alpha, _at(out), *canvas
+    )
+    return Raster(canvas, raster.layout, out)
+
+
+def resampled(raster: Raster, clip: Box, start: Place, step: Place, canvas: Size, *, squared: bool) -> Raster:
+    """A picture of `canvas`; each pixel stands for a box of `step` pixels, the first one's from `start` on: Lanczos.
+
+    `raster` is L, RGB, RGBX or RGBA, of which only what lies in `clip` is looked at; the result is L, RGBX or RGBA.
+    Alpha weighs the colours. With `squared` light is added up: what is stored grows about as the root of it. Raises
+    MemoryError.
+    """
+    left, top, right, bottom = clip
+    inside = 0 <= left < right <= raster.size[0] and 0 <= top < bottom <= raster.size[1]
+    if not inside or raster.layout == "LA" or min(*step, *canvas) <= 0:
+        raise ValueError("there is no such picture")
+    layout = "RGBX" if raster.layout == "RGB" else raster.layout
+    out = uninitialised(canvas[0] * canvas[1] * BYTES[layout])
+    failed = _library().imgfn_resample(
+        raster.address,
+        raster.row_bytes,
+        raster.pixel_bytes,
+        (ctypes.c_int * 4)(*clip),
+        (ctypes.c_double * 2)(*start),
+        (ctypes.c_double * 2)(*step),
+        raster.layout == "RGBA",
+        squared,
+        _at(out),
+        *canvas,
+    )
+    if failed:
+        raise MemoryError
+    return Raster(canvas, layout, out)
 
 
 def unfilter(raw: bytes, bands: int, length: int, out: bytearray, row: int) -> None:
@@ -66,9 +100,15 @@ def _at(buffer: bytearray, offset: int = 0) -> Any:
 @functools.cache
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(LIBRARY))
-    reading, number, size = ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
+    address, reading, number, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
     writing, numbers = ctypes.POINTER(ctypes.c_char), ctypes.POINTER(ctypes.c_double)
-    library.imgfn_affine.argtypes = [reading, number, number, numbers, reading, number, writing, number, number]
+    box = ctypes.POINTER(number)
+    library.imgfn_resample.argtypes = [
+        *(address, size, number, box, numbers, numbers, number, number),
+        *(writing, number, number),
+    ]
+    library.imgfn_resample.restype = number
+    library.imgfn_affine.argtypes = [address, number, number, numbers, reading, number, writing, number, number]
     library.imgfn_affine.restype = None
     library.imgfn_unfilter.argtypes = [reading, size, size, size, writing]
     library.imgfn_unfilter.restype = number

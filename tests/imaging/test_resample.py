@@ -1,0 +1,162 @@
+"""Lanczos in C: within a rounding of what arithmetic says, on pixels where they lie."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from app.core.picture import Box, Size
+from app.imaging import kernels, native
+from app.imaging.native import Place
+from app.imaging.raster import Raster
+from app.imaging.view import View
+from tests.imaging.rendering import pixels
+from tests.pictures import difference, encoded, scene, soft
+from tests.servers import need
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled() -> None:
+    if not native.available():
+        need("app/imaging/native/libnative.so", "no compiler was there when imgfn was installed")
+
+
+def lanczos(distance: float) -> float:
+    x = math.pi * distance
+    return (3 * math.sin(x) * math.sin(x / 3) / x**2 if x else 1.0) if abs(distance) < 3 else 0.0
+
+
+def shares(start: float, step: float, length: int, count: int) -> list[dict[int, float]]:
+    """What each of `count` places of a new row is made of: places of the old one, which has `length`, and weights."""
+    made = []
+    for place in range(count):
+        middle = start + (place + 0.5) * step - 0.5
+        weights = {at: lanczos((at - middle) / max(step, 1.0)) for at in range(length)}
+        made.append({at: weight / sum(weights.values()) for at, weight in weights.items() if weight})
+    return made
+
+
+def exact(image: Image.Image, start: Place, step: Place, canvas: Size, squared: bool) -> list[list[float]]:
+    """The new pixels in floating point, one by one; colours as they are seen on black."""
+    power, out = (2 if squared else 1), []
+    across = shares(start[0], step[0], image.width, canvas[0])
+    down = shares(start[1], step[1], image.height, canvas[1])
+    lit = image.convert("RGBA")
+    for row, column in itertools.product(down, across):
+        total = [0.0] * 4
+        for (y, share), (x, part) in itertools.product(row.items(), column.items()):
+            *colours, alpha = lit.getpixel((x, y))
+            for band, value in enumerate((*(level**power * alpha for level in colours), alpha)):
+                total[band] += share * part * value
+        alpha = total[3] if total[3] >= 0.5 else math.inf
+        seen = min(max(total[3], 0.0), 255.0)
+        colours = [min(max(value / alpha, 0.0) ** (1 / power), 255.0) * seen / 255 for value in total[:3]]
+        out.append([*colours, seen])
+    return out
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> Image.Image:
+    mode, size = draw(st.sampled_from(["L", "RGB", "RGBA"])), draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    random = draw(st.randoms(use_true_random=False))
+    count = size[0] * size[1] * len(mode)
+    # Noise, or the hardest edges there are, and one more band that is 255 everywhere.
+    content = random.randbytes(count) if draw(st.booleans()) else bytes(random.choices((0, 255), k=count))
+    image = Image.frombytes(mode, size, content)
+    if mode == "RGBA" and draw(st.booleans()):
+        image.putalpha(255)
+    return image
+
+
+@given(
+    data=st.data(), image=pictures(), canvas=st.tuples(st.integers(1, 24), st.integers(1, 24)), squared=st.booleans()
+)
+def test_every_pixel_is_the_sum_that_arithmetic_gives(data, image, canvas, squared):
+    left, top = data.draw(st.integers(0, image.width - 1)), data.draw(st.integers(0, image.height - 1))
+    clip: Box = (
+        *(left, top),
+        *(data.draw(st.integers(left + 1, image.width)), data.draw(st.integers(top + 1, image.height))),
+    )
+    step = (clip[2] - left) / canvas[0], (clip[3] - top) / canvas[1]
+    packed = Raster(image.size, image.mode, bytearray(image.tobytes()))
+    for raster in (packed, Raster.of(image)):
+        made = native.resampled(raster, clip, (left, top), step, canvas, squared=squared).picture()
+        assert (made.mode, made.size) == (image.mode, canvas)
+        wanted = exact(image.crop(clip), (0.0, 0.0), step, canvas, squared)
+        for place, expected in zip(itertools.product(range(canvas[1]), range(canvas[0])), wanted, strict=True):
+            *colours, alpha = made.convert("RGBA").getpixel(place[::-1])
+            got = [*(colour * alpha / 255 for colour in colours), alpha]
+            # Half a level of rounding in colour, and half a one in alpha.
+            assert got == pytest.approx(expected, abs=1.02 if image.mode == "RGBA" else 0.51)
+
+
+def test_a_part_of_a_scaled_picture_is_that_part():
+    raster = Raster.of(scene())
+    whole = native.resampled(raster, (0, 0, 240, 160), (0, 0), (2.5, 2.5), (96, 64), squared=True).picture()
+    part = native.resampled(raster, (0, 0, 240, 160), (50, 25), (2.5, 2.5), (30, 40), squared=True).picture()
+    assert part.tobytes() == whole.crop((20, 10, 50, 50)).tobytes()
+
+
+def test_lines_that_vanish_leave_their_light():
+    lines = Image.new("L", (64, 64))
+    lines.paste(255, (0, 0, 32, 64))
+    for x in range(32, 64, 2):
+        lines.paste(255, (x, 0, x + 1, 64))
+    made = pixels("resize/w_16", encoded(lines))
+    assert made.getpixel((4, 8)) == 255
+    assert made.getpixel((12, 8)) == pytest.approx(255 * math.sqrt(0.5), abs=1)  # not 128, which has a quarter of it
+
+
+def test_what_grows_is_not_made_lighter():
+    edge = Image.new("L", (2, 1))
+    edge.putpixel((1, 0), 255)
+    grown = pixels("resize/w_64,limit_0", encoded(edge))
+    assert grown.getpixel((31, 0)) + grown.getpixel((32, 0)) == pytest.approx(255, abs=1)
+
+
+def test_a_picture_of_pillow_is_read_where_it_lies():
+    image = scene()
+    raster = Raster.of(image)
+    assert bytes(raster.pixels) == image.tobytes("raw", "RGBX")
+    image.putpixel((0, 0), (1, 2, 3))
+    assert bytes(raster.pixels[:3]) == b"\1\2\3"
+    del image
+    assert raster.picture().getpixel((0, 0)) == (1, 2, 3)  # it keeps what it shows
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_large_picture_that_pillow_keeps_in_pieces_is_read_too(mode):
+    image = scene((6000, 3000), "RGBA").convert(mode)
+    assert difference(Raster.of(image).picture(), image) == 0
+    view = View.of(image.size).resize((60, 30))
+    assert difference(kernels.reshaped(image, view), scene((60, 30), "RGBA").convert(mode)) < 12
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_without_a_compiler_pillow_does_the_same_but_for_light(mode, monkeypatch):
+    image = soft().convert(mode)
+    view = View.of(image.size).crop((11, 7, 233, 151)).resize((90, 60)).crop((10, 5, 70, 50))
+    ours = kernels.reshaped(image, view)
+    monkeypatch.setattr(native, "available", lambda: False)
+    theirs = kernels.reshaped(image, view)
+    assert (theirs.mode, theirs.size) == (ours.mode, ours.size) == (mode, (60, 45))
+    assert difference(ours, theirs) < 1
+
+
+def test_what_is_no_part_of_a_picture_is_refused():
+    raster = Raster.of(scene((8, 6)))
+    for clip in ((0, 0, 9, 6), (0, 0, 8, 7), (-1, 0, 8, 6), (4, 0, 4, 6), (0, 5, 8, 4)):
+        with pytest.raises(ValueError, match="no such picture"):
+            native.resampled(raster, clip, (0, 0), (1, 1), (8, 6), squared=False)
+    with pytest.raises(ValueError, match="no such picture"):
+        native.resampled(raster, (0, 0, 8, 6), (0, 0), (1, 1), (0, 6), squared=False)
+    with pytest.raises(ValueError, match="no such picture"):
+        native.resampled(Raster((2, 1), "LA", bytearray(4)), (0, 0, 2, 1), (0, 0), (1, 1), (2, 1), squared=False)
+
+
+def test_pixels_that_do_not_fill_a_picture_are_refused():
+    with pytest.raises(ValueError, match="do not fill"):
+        Raster((3, 3), "RGB", bytearray(26))
