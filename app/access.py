@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Literal
 from werkzeug.wrappers import Request
 
 from app.core.faults import AccessDenied
+from app.exchange import Exchange
 from app.signing import verify
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from app.http import Exchange
-
-SIGNATURE = re.compile(rb"(?:^|&)signature=")
+SIGNATURE = re.compile(r"(?:^|&)signature=")
 Access = Literal["open", "styles-only", "signed-only"]
 
 
@@ -27,13 +26,13 @@ def may_run(access: Access, *, styled: bool) -> bool:
     return access == "open" or (access == "styles-only" and styled)
 
 
-def admit(exchange: "Exchange", *, styled: bool) -> int | None:
+def admit(exchange: Exchange, *, styled: bool) -> int | None:
     """Let a request for a picture pass; gives when its signature ends (Unix seconds), None for one that needs none.
 
     A signature that is there must be right, whatever the mode. Raises SignatureDoesNotMatch, Expired, AccessDenied.
     """
     settings = exchange.settings
-    if is_signed(exchange.request):
+    if is_signed(exchange):
         return verify(exchange.target, settings.signing_key_secrets)
     if not may_run(settings.access, styled=styled):
         wanted = "a signed URL" if settings.access == "signed-only" else "a style or a signed URL"
@@ -41,9 +40,9 @@ def admit(exchange: "Exchange", *, styled: bool) -> int | None:
     return None
 
 
-def is_signed(request: Request) -> bool:
+def is_signed(exchange: Exchange) -> bool:
     """Whether the raw query has a signature, right or wrong."""
-    return SIGNATURE.search(request.query_string) is not None
+    return SIGNATURE.search(exchange.query) is not None
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Grant:
     content_type: str | None = None  # None: every picture
 
 
-def grant_upload(exchange: "Exchange") -> Grant:
+def grant_upload(exchange: Exchange) -> Grant:
     """What this upload may do, by its token or by its signed URL.
 
     A signed URL names the key in its path, and in its query `max-bytes` and `type` (a media type). It never overwrites:
@@ -66,7 +65,7 @@ def grant_upload(exchange: "Exchange") -> Grant:
     most = settings.max_upload_bytes
     if settings.admin_token is not None and bears(request, settings.admin_token):
         return Grant(most, overwrite=True)
-    if is_signed(request):
+    if is_signed(exchange):
         target = exchange.target
         verify(target, settings.signing_key_secrets)
         content_type, bytes_allowed = request.args.get("type"), request.args.get("max-bytes", type=int)
@@ -88,7 +87,7 @@ def grant_upload(exchange: "Exchange") -> Grant:
     return Grant(most, overwrite=settings.allow_overwrite)
 
 
-def require_admin(exchange: "Exchange", deed: str) -> None:
+def require_admin(exchange: Exchange, deed: str) -> None:
     """Raise AccessDenied unless the request bears the admin token; always where none is configured."""
     token = exchange.settings.admin_token
     if token is None:

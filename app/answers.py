@@ -5,15 +5,18 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import http_date, parse_accept_header
-from werkzeug.wrappers import Request
 
 from app.core.faults import Fault, RangeNotSatisfiable
+from app.exchange import Exchange
 from app.reading import OPAQUE, Choose, Part, Produced
 from app.service import Wanted
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 PROBLEM = "application/problem+json"
 MOST_KNOWN = 1000  # what is worked out for one request and the same for many others
@@ -30,12 +33,13 @@ class Answer:
     chunks: Iterable[bytes] = ()
 
 
-def problem(fault: Fault, request: Request, request_id: str) -> Answer:
+def problem(fault: Fault, environ: "WSGIEnvironment", request_id: str) -> Answer:
     """RFC 9457; XML in OSS's shape where Accept prefers it."""
     told = {"type": f"urn:imgfn:{fault.code}", **fault.facts(), "request_id": request_id}
-    chosen = _kind_of_problem(request.environ.get("HTTP_ACCEPT", ""))
+    chosen = _kind_of_problem(environ.get("HTTP_ACCEPT", ""))
     if chosen.endswith("/xml"):
-        members = {"Code": fault.code, "Message": fault.detail, "RequestId": request_id, "HostId": request.host}
+        host = environ.get("HTTP_HOST") or environ["SERVER_NAME"]
+        members = {"Code": fault.code, "Message": fault.detail, "RequestId": request_id, "HostId": host}
         inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>\n'
         return _text(body, fault.status, fault.headers, chosen)
@@ -49,25 +53,25 @@ def _kind_of_problem(accept: str) -> str:
     return parse_accept_header(accept, MIMEAccept).best_match(kinds, PROBLEM)
 
 
-def not_modified(wanted: Wanted, request: Request, max_age: int) -> Answer | None:
+def not_modified(wanted: Wanted, exchange: Exchange, max_age: int) -> Answer | None:
     """304 where the caller has this version already (RFC 9110, 13.1), else None."""
     fresh = False
-    if "HTTP_IF_NONE_MATCH" in request.environ:
-        fresh = request.if_none_match.contains_weak(wanted.etag)
-    elif "HTTP_IF_MODIFIED_SINCE" in request.environ:
-        since = request.if_modified_since
+    if "HTTP_IF_NONE_MATCH" in exchange.environ:
+        fresh = exchange.request.if_none_match.contains_weak(wanted.etag)
+    elif "HTTP_IF_MODIFIED_SINCE" in exchange.environ:
+        since = exchange.request.if_modified_since
         fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
     if not fresh:
         return None
     return Answer(304, _validators(wanted, max_age))
 
 
-def chosen_part(request: Request, wanted: Wanted) -> Choose | None:
+def chosen_part(exchange: Exchange, wanted: Wanted) -> Choose | None:
     """What a Range header asks for: a function from the size of the whole. Several ranges at once count as none."""
-    ranges = request.range if "HTTP_RANGE" in request.environ else None
+    ranges = exchange.request.range if "HTTP_RANGE" in exchange.environ else None
     if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
         return None
-    condition = request.if_range
+    condition = exchange.request.if_range
     if condition.etag not in (None, wanted.etag):
         return None
     if condition.date is not None and condition.date != wanted.source.modified.replace(microsecond=0):

@@ -8,9 +8,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Request
 
-from app.address import conform, path_below, signed_target
+from app.address import conform
 from app.answers import Answer, problem
 from app.core.faults import (
     BadRequest,
@@ -23,6 +22,7 @@ from app.core.faults import (
     StoreFull,
 )
 from app.core.turns import turn
+from app.exchange import Exchange
 from app.log import bind, log, unbind
 from app.telemetry import choose_request_id, observe_request
 
@@ -52,22 +52,6 @@ SHORTAGES: dict[int, type[Fault]] = {
 }
 
 
-class Exchange:
-    """One request on its way: what was asked, and what the log line will say of it."""
-
-    def __init__(self, request: Request, mount: str, settings: "Settings") -> None:
-        self.request = request
-        self.settings = settings
-        self.path = path_below(request.environ, mount, settings.max_url_bytes)
-        self.facts: dict[str, Any] = {}
-        self._mount = mount
-
-    @property
-    def target(self) -> str:
-        """What a signature of this request covers."""
-        return signed_target(self.request.environ, self._mount, self.path)
-
-
 def serve(
     answer: Callable[[Exchange], Answer],
     environ: "WSGIEnvironment",
@@ -79,36 +63,36 @@ def serve(
 ) -> Iterable[bytes]:
     """Run one request to its end: a Fault becomes a problem document, anything else is a bug of ours and a 500."""
     began = time.perf_counter()
-    # Unpopulated: environ and request would hold each other, and all of a request lie about until they are collected.
-    request = Request(conform(environ), populate_request=False)
+    environ = conform(environ)
+    method = environ["REQUEST_METHOD"].upper()
     request_id = choose_request_id(environ.get("HTTP_X_REQUEST_ID"))
     bind(request_id=request_id)
     facts: dict[str, Any] = {}
     try:
-        if request.method == "OPTIONS":
+        if method == "OPTIONS":
             told = _preflight(methods)
-        elif request.method not in methods:
+        elif method not in methods:
             allow = ", ".join((*methods, "OPTIONS"))
-            raise MethodNotAllowed(f"{request.method} is not allowed here", expected=allow, headers={"Allow": allow})
+            raise MethodNotAllowed(f"{method} is not allowed here", expected=allow, headers={"Allow": allow})
         else:
-            exchange = Exchange(request, mount, settings())
+            exchange = Exchange(environ, method, mount, settings())
             facts = exchange.facts
             told = answer(exchange)
     except Fault as fault:
-        told = problem(fault, request, request_id)
+        told = problem(fault, environ, request_id)
     except HTTPException as error:
-        told = problem(_fault_from(error, request), request, request_id)
+        told = problem(_fault_from(error, environ["PATH_INFO"]), environ, request_id)
     except Exception as error:
-        told = problem(_explain(error), request, request_id)
-    headers = CLOSED | told.headers | _common_headers(request, request_id, settings, told.headers.get("Vary"))
-    sent_bytes = 0 if request.method == "HEAD" else int(headers.get("Content-Length", 0))
-    line = {"function": mount.strip("/") or "web", "method": request.method, "status": told.status, **facts}
+        told = problem(_explain(error), environ, request_id)
+    headers = CLOSED | told.headers | _common_headers(environ, request_id, settings, told.headers.get("Vary"))
+    sent_bytes = 0 if method == "HEAD" else int(headers.get("Content-Length", 0))
+    line = {"function": mount.strip("/") or "web", "method": method, "status": told.status, **facts}
     observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
     unbind("request_id")
     if sent_bytes > SENT_AT_ONCE_BYTES:
         turn.give_way()
     start_response(STATUS_LINES[told.status], list(headers.items()))
-    if request.method != "HEAD":
+    if method != "HEAD":
         return told.chunks
     if hasattr(told.chunks, "close"):
         told.chunks.close()
@@ -125,10 +109,10 @@ def _explain(error: Exception) -> Fault:
     return kind(headers={"Retry-After": "1"})
 
 
-def _fault_from(error: HTTPException, request: Request) -> Fault:
+def _fault_from(error: HTTPException, path: str) -> Fault:
     """What Werkzeug and Flask refuse, as one of our faults."""
     if error.code == 404:
-        return NotFound(f"nothing is at {request.path[:80]!r}")
+        return NotFound(f"nothing is at {path.encode('latin-1').decode(errors='replace')[:80]!r}")
     kinds: dict[int | None, type[Fault]] = {405: MethodNotAllowed, 413: EntityTooLarge}
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
     return kinds.get(error.code, BadRequest)(str(error.description), expected=allow.get("Allow"), headers=allow)
@@ -146,7 +130,7 @@ def _preflight(methods: tuple[str, ...]) -> Answer:
 
 
 def _common_headers(
-    request: Request, request_id: str, settings: "Callable[[], Settings]", varies: str | None
+    environ: "WSGIEnvironment", request_id: str, settings: "Callable[[], Settings]", varies: str | None
 ) -> dict[str, str]:
     """What every answer carries, the refused ones too. `varies` is what its Vary says already."""
     headers = {"X-Request-Id": request_id, "X-Imgfn-Version": VERSION, "X-Content-Type-Options": "nosniff"}
@@ -155,7 +139,7 @@ def _common_headers(
         headers["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone
     elif allowed:
         headers["Vary"] = f"{varies}, Origin" if varies else "Origin"
-        origin = request.headers.get("Origin")
+        origin = environ.get("HTTP_ORIGIN")
         if origin in allowed:
             headers["Access-Control-Allow-Origin"] = origin
     if "Access-Control-Allow-Origin" in headers:

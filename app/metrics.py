@@ -64,9 +64,10 @@ def count_request(line: Mapping[str, Any]) -> None:
     sent_bytes.inc(line["bytes"])
     if "received_bytes" in line:
         _RECEIVED_BYTES.inc(line["received_bytes"])
-    for name, milliseconds in line.items():
-        if name.endswith("_ms"):
-            _stage(name.removesuffix("_ms")).observe(milliseconds / 1000)
+    if "result" in line:  # nothing else has stages
+        for name, milliseconds in line.items():
+            if name.endswith("_ms"):
+                _stage(name.removesuffix("_ms")).observe(milliseconds / 1000)
 
 
 @functools.cache

@@ -43,11 +43,13 @@ def read(store: Store, key: Key, choose: Choose | None = None) -> Produced:
     began = time.perf_counter()
     part = choose(store.stat(key).size) if choose else None
     start, length = part or (0, None)
-    with ExitStack() as stack:
-        opened = stack.enter_context(store.open(key, start, length))
-        stat = opened.stat
-        small = (length or stat.size) <= SPOOL_BYTES
-        chunks = (opened.body.read(),) if small else Stream(opened.body, stack.pop_all())
+    opened = store.open(key, start, length)
+    stat = opened.stat
+    if (length or stat.size) <= SPOOL_BYTES:
+        with opened:
+            chunks: Iterable[bytes] = (opened.body.read(),)
+    else:
+        chunks = Stream(opened)
     notes = tuple(note for note in (stat.meta.get("note"),) if note)
     milliseconds = {"store": (time.perf_counter() - began) * 1000}
     return Produced(chunks, stat.size, stat.content_type, stat.modified, False, notes, milliseconds, part)
@@ -68,17 +70,17 @@ def read_original(store: Store, key: Key, choose: Choose | None = None) -> Produ
 class Stream:
     """A body too large for memory: read once, in chunks; closes itself at its end, since FC never calls `close`."""
 
-    def __init__(self, body: BinaryIO, stack: ExitStack) -> None:
-        self._body, self._stack = body, stack
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
 
     def __iter__(self) -> Iterator[bytes]:
-        with self._stack:
-            while chunk := self._body.read(CHUNK_BYTES):
+        with self._opened as opened:
+            while chunk := opened.body.read(CHUNK_BYTES):
                 yield chunk
 
     def close(self) -> None:
         """Let go of the store's connection or file; a caller that read to the end need not."""
-        self._stack.close()
+        self._opened.body.close()
 
 
 def as_file(opened: Opened, stack: ExitStack) -> BinaryIO:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.core.faults import Fault, NoSuchKey, NoSuchStyle
 from app.core.key import Key
-from app.core.plan import Plan, parse_oss, parse_path
+from app.core.plan import EMPTY, Plan, parse_oss, parse_path
 from app.core.store import Store
 from app.log import log
 
@@ -59,7 +59,7 @@ class Styles:
         """`lena.png!thumb` -> ("lena.png", plan of thumb); without a known style at the end the name as it is."""
         key, found, style = name.rpartition(delimiter) if delimiter else ("", "", "")
         plan = self.all().get(style) if found and key else None
-        return (key, plan) if plan is not None else (name, Plan())
+        return (key, plan) if plan is not None else (name, EMPTY)
 
     def _look(self) -> None:
         try:

@@ -4,16 +4,15 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.wrappers import Request
-
 from app import wiring
 from app.access import admit, grant_upload
 from app.answers import Answer, chosen_part, not_modified, picture, receipt
 from app.cloud import remember_request
 from app.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey
 from app.core.key import Key
-from app.core.plan import Plan, parse_oss, parse_path, suggestion
-from app.http import Exchange, serve
+from app.core.plan import EMPTY, Plan, parse_oss, parse_path, suggestion
+from app.exchange import Exchange
+from app.http import serve
 from app.saving import ACTION, SaveAs, parse_saveas
 from app.service import Wanted
 
@@ -48,21 +47,21 @@ def answer(exchange: Exchange) -> Answer:
 
 def answer_object(exchange: Exchange) -> Answer:
     """As `answer`, without operations in the path."""
-    return respond(exchange, Plan(), exchange.path)
+    return respond(exchange, EMPTY, exchange.path)
 
 
 def respond(exchange: Exchange, plan: Plan, name: str) -> Answer:
     """Do what the path, then the style after the key, then x-oss-process say."""
     styles = wiring.styles()
     name, style = styles.split(name, exchange.settings.style_delimiter)
-    posted = exchange.request.method == "POST"
-    process = _process(exchange.request, posted)
+    posted = exchange.method == "POST"
+    process = _process(exchange, posted)
     if not posted and ACTION in process:
         raise BadRequest(f"{ACTION} stores something, so it needs POST", parameter="x-oss-process", expected="POST")
     saveas = parse_saveas(process) if posted else None
     if saveas is not None:
         process = saveas.process
-    plan = plan + style + (parse_oss(process, styles.find) if process else Plan())
+    plan = plan + style + (parse_oss(process, styles.find) if process else EMPTY)
     key = Key.parse(name)
     until = admit(exchange, styled=plan.styled)
     if saveas is not None:
@@ -70,22 +69,22 @@ def respond(exchange: Exchange, plan: Plan, name: str) -> Answer:
     return show(exchange, plan, key, until)
 
 
-def _process(request: Request, posted: bool) -> str:
+def _process(exchange: Exchange, posted: bool) -> str:
     """The value of x-oss-process, from the body or from the query; most requests have no query."""
-    if not posted and not request.query_string:
+    if not posted and not exchange.query:
         return ""
-    return (request.form if posted else request.args).get("x-oss-process", "")
+    return (exchange.request.form if posted else exchange.request.args).get("x-oss-process", "")
 
 
 def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Answer:
     """Locate, then 304 or the picture; `until` is when the signature ends that lets the caller see it."""
     wanted = locate(exchange, plan, key)
     max_age = cache_seconds(exchange.settings.cache_seconds, until)
-    unchanged = not_modified(wanted, exchange.request, max_age)
+    unchanged = not_modified(wanted, exchange, max_age)
     if unchanged is not None:
         exchange.facts["result"] = "unchanged"
         return unchanged
-    part = chosen_part(exchange.request, wanted)
+    part = chosen_part(exchange, wanted)
     produced = wiring.service().produce(wanted, part, unbounded=until is not None)
     exchange.facts["result"] = "made" if produced.made else "kept"
     exchange.facts |= {f"{name}_ms": round(value, 2) for name, value in produced.milliseconds.items()}

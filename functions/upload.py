@@ -13,7 +13,8 @@ from app.answers import Answer, receipt
 from app.cloud import remember_request
 from app.core.faults import InvalidArgument
 from app.core.key import Key
-from app.http import Exchange, serve
+from app.exchange import Exchange
+from app.http import serve
 from app.receiving import receive_one, receive_parts
 from app.service import Received
 
@@ -35,14 +36,14 @@ def handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iter
 
 def answer(exchange: Exchange) -> Answer:
     """Take the pictures in, or delete one."""
-    if exchange.request.method == "DELETE":
+    if exchange.method == "DELETE":
         return delete(exchange)
     settings = exchange.settings
     grant = grant_upload(exchange)
     by_content = names_by_content(exchange.request)
     limits = {"max_bytes": grant.max_bytes, "max_parts": settings.max_upload_parts}
     with ExitStack() as stack:
-        if exchange.request.method == "PUT" or exchange.path:
+        if exchange.method == "PUT" or exchange.path:
             key = None if by_content else Key.parse(exchange.path)
             files = [receive_one(exchange.request, stack, key, **limits)]
         else:

@@ -94,6 +94,7 @@ class Plan:
         return Plan(_checked(self.steps + later.steps))
 
 
+EMPTY = Plan()
 FindStyle = Callable[[str], Plan]  # the plan of a name; raises NoSuchStyle
 
 
@@ -110,7 +111,7 @@ def parse_path(path: str, find_style: FindStyle = no_styles) -> tuple[Plan, str]
     parameter, and what `find_style` raises.
     """
     segments = path.split("/")
-    plan = Plan()
+    plan = EMPTY
     position = 0
     while position < len(segments):
         if segments[position] == STYLE and position + 1 < len(segments):
@@ -135,7 +136,7 @@ def parse_path(path: str, find_style: FindStyle = no_styles) -> tuple[Plan, str]
         plan += Plan((parse_step(operation, arguments),))
     if position < len(segments) and segments[position] == END:
         position += 1
-    return Plan(_checked(plan.steps), plan.styled), "/".join(segments[position:])
+    return plan, "/".join(segments[position:])
 
 
 def parse_oss(text: str, find_style: FindStyle = no_styles) -> Plan:
@@ -204,7 +205,10 @@ def parse_step(operation: Operation, arguments: tuple[str, ...]) -> Step:
             parameter=operation.one_of[0],
             expected=f"one of {wanted}",
         )
-    return Step(operation, tuple(values.values()))
+    step = Step(operation, tuple(values.values()))
+    for mark in step.marks:
+        _check_process(mark)
+    return step
 
 
 def suggestion(name: str) -> str:
@@ -245,8 +249,6 @@ def _checked(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         raise InvalidArgument(
             f"the plan has {len(marks)} watermark images", parameter="image", expected=f"at most {MAX_MARKS} images"
         )
-    for mark in marks:
-        _check_process(mark)
     return steps
 
 

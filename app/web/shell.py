@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response
 
 from app import metrics, telemetry, wiring
 from app.answers import Answer
-from app.http import Exchange, serve
+from app.exchange import Exchange
+from app.http import serve
 from app.web.documents import documents
 from app.web.playground import playground
 from app.web.status import status
@@ -30,8 +31,8 @@ def create_app() -> "WSGIApplication":
     serves_objects = wiring.settings().oss_mount
 
     def answer(exchange: Exchange) -> Answer:
-        response = Response.from_app(flask, exchange.request.environ)
-        chunks, _, headers = response.get_wsgi_response(exchange.request.environ)
+        response = Response.from_app(flask, exchange.environ)
+        chunks, _, headers = response.get_wsgi_response(exchange.environ)
         return Answer(response.status_code, dict(headers), chunks)
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
