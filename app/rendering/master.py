@@ -40,6 +40,7 @@ loglevel = "warning"
 
 PR_SET_PDEATHSIG = 1
 LOG_BYTES = 1 << 20
+CPU_MORE_SECONDS = 2
 
 
 def on_starting(_server: Any) -> None:
@@ -90,15 +91,16 @@ def post_worker_init(worker: Any) -> None:
 
 
 def pre_request(_worker: Any, _request: Any) -> None:
-    """Let the kernel kill this process at the deadline: SIGALRM keeps its default action, no handler is in its way."""
-    seconds = _pool["seconds"]
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + seconds) + 2, most))
+    """Let the kernel kill this process at the deadline, by the clock and by its CPU time.
+
+    SIGALRM and SIGPROF keep their default action: no handler is in their way.
+    """
+    signal.setitimer(signal.ITIMER_REAL, _pool["seconds"])
+    signal.setitimer(signal.ITIMER_PROF, _pool["seconds"] + CPU_MORE_SECONDS)  # runs out only if several threads run
 
 
 def post_request(_worker: Any, _request: Any) -> None:
     """Take the deadline back and give memory back: the answer has been sent."""
     signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_PROF, 0)
     memory.give_back()

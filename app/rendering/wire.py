@@ -112,10 +112,12 @@ def receive_job(sock: socket.socket) -> tuple[Job, BinaryIO, list[bytes]]:
 
 def send_answer(sock: socket.socket, line: Mapping[str, object], body: bytes = b"") -> None:
     """What became of a job."""
-    # In one piece where it is short: the other side is woken once.
-    with io.BufferedWriter(socket.SocketIO(sock, "w"), BUFFER_BYTES) as answer:
-        answer.write(json.dumps({**line, "size": len(body)}).encode() + b"\n")
-        answer.write(body)
+    head = json.dumps({**line, "size": len(body)}).encode() + b"\n"
+    if len(body) <= BUFFER_BYTES:
+        sock.sendall(head + body)  # the other side is woken once
+    else:
+        sock.sendall(head)
+        sock.sendall(body)
 
 
 class Answer(io.BufferedReader):

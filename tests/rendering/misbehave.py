@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -90,9 +91,15 @@ def reveal(picture: Picture) -> Report:
         "secret": lambda: Path(os.environ["PYTHONPATH"].split(":")[0], "pyproject.toml").read_text(),
         "processes": lambda: Path("/proc/1/cmdline").read_text(),
     }
-    return _report(
-        {"environment": dict(os.environ), "folder": str(Path.cwd())} | {n: _try(a) for n, a in attempts.items()}
-    )
+    deadlines = {
+        name: [signal.getitimer(timer)[0], signal.getsignal(signum) == signal.SIG_DFL]
+        for name, timer, signum in (
+            ("clock", signal.ITIMER_REAL, signal.SIGALRM),
+            ("cpu", signal.ITIMER_PROF, signal.SIGPROF),
+        )
+    }
+    facts = {"environment": dict(os.environ), "folder": str(Path.cwd()), "deadlines": deadlines}
+    return _report(facts | {n: _try(a) for n, a in attempts.items()})
 
 
 def _source() -> int:

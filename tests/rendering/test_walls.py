@@ -63,6 +63,14 @@ def test_renders_go_on_where_bubblewrap_is_missing(pool, source, monkeypatch, tm
     assert ask(pool(), source, reveal()).body
 
 
+def test_the_kernel_kills_a_job_by_the_clock_and_by_its_cpu_time(pool, source):
+    deadlines = json.loads(ask(pool(seconds=9), source, reveal()).body)["deadlines"]
+    for name, most in (("clock", 9), ("cpu", 11)):
+        left, default_action = deadlines[name]
+        assert most - 3 < left <= most
+        assert default_action
+
+
 def test_renders_go_on_where_namespaces_are_forbidden(pool, source, monkeypatch, tmp_path):
     bwrap = tmp_path / "bwrap"
     bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
