@@ -8,7 +8,8 @@ These take a third to a tenth of Pillow's time (docs/performance.md). pyvips is 
 import functools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Scale = tuple[float, float]  # across, down
 STRIP_ROWS = 64  # so few that what a strip needs stays in the cache
+FETCHED_ROWS = 16  # of a picture that is decoded meanwhile: the more, the more rows the decoder keeps
 BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 TRANSPOSE = {
     Turn(1): Image.Transpose.ROTATE_270,  # Pillow counts against the clock
@@ -76,34 +78,64 @@ def turned(image: Image.Image, turn: Turn) -> Image.Image:
     return image.transpose(TRANSPOSE[turn]) if turn in TRANSPOSE else image
 
 
-def reshaped(image: Image.Image | Raster, view: View, shrunk: Scale = (1.0, 1.0)) -> Image.Image:
+@dataclass(frozen=True)
+class Stream:
+    """A picture of libvips, L, RGB or RGBA, that is computed as its rows are asked for: once, from the top on."""
+
+    image: "pyvips.Image"
+
+    @property
+    def size(self) -> Size:
+        return self.image.width, self.image.height
+
+    @property
+    def layout(self) -> str:
+        return BANDS[self.image.bands]
+
+    def cut(self, box: Box) -> Image.Image:
+        """What lies in `box`, as a picture of Pillow."""
+        pixels = self.image.crop(box[0], box[1], *size_of(box)).write_to_memory()
+        return Raster(size_of(box), self.layout, pixels).picture()
+
+    def strips(self, box: Box) -> Iterator[Raster]:
+        """What lies in `box`, a few rows at a time."""
+        region, (left, top, right, bottom) = vips().Region.new(self.image), box
+        for row in range(top, bottom, FETCHED_ROWS):
+            size = right - left, min(FETCHED_ROWS, bottom - row)
+            yield Raster(size, self.layout, region.fetch(left, row, *size))
+
+
+def reshaped(image: Image.Image | Raster | Stream, view: View, shrunk: Scale = (1.0, 1.0)) -> Image.Image:
     """`view` of a picture, without its turn; `image` (L, RGB or RGBA) may be a decode that was shrunk by these factors.
 
     Scaled by Lanczos. Where no side grows light is added up, and not what is stored for it: fine lines keep their
     brightness. Without the loops in C Pillow does it, in several times the time, and adds up what is stored.
     """
+    if isinstance(image, Image.Image):
+        if not view.scaled:
+            return image if view.before == (0, 0, *image.size) else image.crop(view.before)
+        image = Raster.of(image)
     if not view.scaled:
-        return image.cut(view.before) if isinstance(image, Raster) else _cropped(image, view.before)
+        return image.cut(view.before)
     (left, right), (top, bottom) = (
         (low / factor, min(high / factor, side))
         for low, high, factor, side in zip(view.before[:2], view.before[2:], shrunk, image.size, strict=True)
     )
+    box = math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
+    left, top, right, bottom = left - box[0], top - box[1], right - box[0], bottom - box[1]
     if not native.available():
-        picture = image.picture() if isinstance(image, Raster) else image
-        return _cropped(picture.resize(view.target, Image.Resampling.LANCZOS, (left, top, right, bottom)), view.after)
+        inner = left, top, right, bottom
+        return image.cut(box).resize(view.target, Image.Resampling.LANCZOS, inner).crop(view.after)
     across, down = (right - left) / view.target[0], (bottom - top) / view.target[1]
     return native.resampled(
-        image if isinstance(image, Raster) else Raster.of(image),
-        (math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)),
+        image.strips(box),
+        size_of(box),
+        image.layout,
         (left + view.after[0] * across, top + view.after[1] * down),
         (across, down),
         size_of(view.after),
         squared=across >= 1 and down >= 1,
     ).picture()
-
-
-def _cropped(image: Image.Image, box: Box) -> Image.Image:
-    return image if box == (0, 0, *image.size) else image.crop(box)
 
 
 def round_half_up(value: float) -> int:

@@ -93,9 +93,10 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
     shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
     decoded = _decoded(source, header, view, image.bands)
-    if decoded is None and not view.scaled:  # what is cut off need not be decoded
-        image, view = image.crop(view.before[0], view.before[1], *size_of(view.before)), View.of(size_of(view.before))
-    raster = Raster((image.width, image.height), kernels.BANDS[image.bands], decoded or image.write_to_memory())
+    if decoded is None:
+        stream = kernels.Stream(image.colourspace("srgb") if image.bands == 2 else image)
+        return Pixels((kernels.reshaped(stream, view, shrunk),), icc=icc)
+    raster = Raster((image.width, image.height), kernels.BANDS[image.bands], decoded)
     pixels = raster.picture().convert("RGBA") if raster.layout == "LA" else raster
     return Pixels((kernels.reshaped(pixels, view, shrunk),), icc=icc)
 

@@ -5,7 +5,7 @@ from PIL import Image, JpegImagePlugin
 from app.core.picture import Output
 from app.imaging.decode import Header, open_pillow
 
-DEFAULT = {"jpg": 80, "webp": 75, "avif": 66, "heic": 65}
+DEFAULT = {"jpg": 80, "webp": 75, "avif": 67, "heic": 65}
 
 # ITU-T T.81, table K.1: the luminance table that quality 50 stands for.
 LUMINANCE = (

@@ -1,7 +1,7 @@
 """Pixels where they lie in memory: a decoder's, and Pillow's own by way of Arrow's C interface, without a copy."""
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
@@ -26,16 +26,19 @@ _ArrowArray._fields_ = (
 
 @dataclass(frozen=True)
 class Raster:
-    """Rows of pixels of 8 bits for each band, without gaps. `layout` is Pillow's mode, or RGBX: RGB and a byte more."""
+    """Rows of pixels of 8 bits for each band. `layout` is Pillow's mode, or RGBX: RGB and a byte more."""
 
     size: Size
     layout: str
     pixels: Any  # a buffer
     owner: object = None  # of the memory, where that is not the buffer
+    first: int = 0  # byte of the first pixel
+    stride: int = 0  # bytes from row to row; 0: there are no gaps
 
     def __post_init__(self) -> None:
-        if memoryview(self.pixels).nbytes != self.row_bytes * self.size[1]:
-            raise ValueError("the pixels do not fill the picture")
+        last = self.first + (self.size[1] - 1) * self.row_bytes + self.size[0] * BYTES[self.layout]
+        if min(self.size) <= 0 or self.first < 0 or last > memoryview(self.pixels).nbytes:
+            raise ValueError("there are no such pixels")
 
     @classmethod
     def of(cls, image: Image.Image) -> "Raster":
@@ -57,31 +60,38 @@ class Raster:
         return "RGB" if self.layout == "RGBX" else self.layout
 
     @property
-    def pixel_bytes(self) -> int:
-        return BYTES[self.layout]
-
-    @property
     def row_bytes(self) -> int:
-        return self.size[0] * self.pixel_bytes
+        """Bytes from row to row."""
+        return self.stride or self.size[0] * BYTES[self.layout]
 
     @property
     def address(self) -> int:
-        """Where the first byte lies, for as long as the raster lives."""
+        """Where the first pixel lies, for as long as the raster lives."""
         if isinstance(self.pixels, bytes):
-            return ctypes.cast(ctypes.c_char_p(self.pixels), ctypes.c_void_p).value or 0
-        return ctypes.addressof(ctypes.c_char.from_buffer(self.pixels))
+            return (ctypes.cast(ctypes.c_char_p(self.pixels), ctypes.c_void_p).value or 0) + self.first
+        return ctypes.addressof(ctypes.c_char.from_buffer(self.pixels, self.first))
+
+    def part(self, box: Box) -> "Raster":
+        """What lies in `box`, where it lies."""
+        if box == whole(self.size):
+            return self
+        first = self.first + box[1] * self.row_bytes + box[0] * BYTES[self.layout]
+        return replace(self, size=size_of(box), first=first, stride=self.row_bytes)
 
     def cut(self, box: Box) -> Image.Image:
         """What lies in `box`, as a picture of Pillow."""
-        left, top, _, _ = box
-        rows: Any = memoryview(self.pixels)[top * self.row_bytes + left * self.pixel_bytes :]
-        # `frombuffer` would make of RGBX a mode of its own.
-        make = Image.frombytes if self.layout == "RGBX" else Image.frombuffer
-        return make(self.mode, size_of(box), rows, "raw", self.layout, self.row_bytes, 1)
+        return self.part(box).picture()
+
+    def strips(self, box: Box) -> tuple["Raster"]:
+        """What lies in `box`, all at once."""
+        return (self.part(box),)
 
     def picture(self) -> Image.Image:
-        """All of it."""
-        return self.cut(whole(self.size))
+        """All of it as a picture of Pillow."""
+        rows: Any = memoryview(self.pixels)[self.first :]
+        # `frombuffer` copies nothing where it can. It wants whole rows, and would make of RGBX a mode of its own.
+        make = Image.frombytes if self.stride or self.layout == "RGBX" else Image.frombuffer
+        return make(self.mode, self.size, rows, "raw", self.layout, self.row_bytes, 1)
 
 
 def _pointer_in(capsule: object, name: bytes) -> int:

@@ -80,10 +80,13 @@ def test_every_pixel_is_the_sum_that_arithmetic_gives(data, image, canvas, squar
         *(left, top),
         *(data.draw(st.integers(left + 1, image.width)), data.draw(st.integers(top + 1, image.height))),
     )
-    step = (clip[2] - left) / canvas[0], (clip[3] - top) / canvas[1]
-    packed = Raster(image.size, image.mode, bytearray(image.tobytes()))
-    for raster in (packed, Raster.of(image)):
-        made = native.resampled(raster, clip, (left, top), step, canvas, squared=squared).picture()
+    size = clip[2] - left, clip[3] - top
+    step = size[0] / canvas[0], size[1] / canvas[1]
+    for raster in (Raster(image.size, image.mode, bytearray(image.tobytes())), Raster.of(image)):
+        part = raster.part(clip)
+        rows = [(0, top, size[0], min(top + 4, size[1])) for top in range(0, size[1], 4)]
+        strips = data.draw(st.sampled_from([[part], list(map(part.part, rows))]))
+        made = native.resampled(strips, size, raster.layout, (0, 0), step, canvas, squared=squared).picture()
         assert (made.mode, made.size) == (image.mode, canvas)
         wanted = exact(image.crop(clip), (0.0, 0.0), step, canvas, squared)
         for place, expected in zip(itertools.product(range(canvas[1]), range(canvas[0])), wanted, strict=True):
@@ -94,9 +97,11 @@ def test_every_pixel_is_the_sum_that_arithmetic_gives(data, image, canvas, squar
 
 
 def test_a_part_of_a_scaled_picture_is_that_part():
-    raster = Raster.of(scene())
-    whole = native.resampled(raster, (0, 0, 240, 160), (0, 0), (2.5, 2.5), (96, 64), squared=True).picture()
-    part = native.resampled(raster, (0, 0, 240, 160), (50, 25), (2.5, 2.5), (30, 40), squared=True).picture()
+    def scaled(start: Place, canvas: Size) -> Image.Image:
+        strips = [Raster.of(scene())]
+        return native.resampled(strips, (240, 160), "RGBX", start, (2.5, 2.5), canvas, squared=True).picture()
+
+    whole, part = scaled((0, 0), (96, 64)), scaled((50, 25), (30, 40))
     assert part.tobytes() == whole.crop((20, 10, 50, 50)).tobytes()
 
 
@@ -146,17 +151,48 @@ def test_without_a_compiler_pillow_does_the_same_but_for_light(mode, monkeypatch
     assert difference(ours, theirs) < 1
 
 
-def test_what_is_no_part_of_a_picture_is_refused():
-    raster = Raster.of(scene((8, 6)))
-    for clip in ((0, 0, 9, 6), (0, 0, 8, 7), (-1, 0, 8, 6), (4, 0, 4, 6), (0, 5, 8, 4)):
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("plan", [(100, 66), (400, 300), None])
+def test_a_stream_comes_out_as_a_picture_in_memory(mode, plan):
+    image = scene(mode=mode)
+    view = View.of(image.size).crop((21, 30, 219, 151))
+    view = view.resize(plan) if plan else view
+    stream = kernels.Stream(kernels.to_vips(image))
+    assert kernels.reshaped(stream, view).tobytes() == kernels.reshaped(image, view).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("box", [(0, 0, 240, 160), (200, 100, 240, 160), (0, 0, 1, 1), (10, 20, 30, 160)])
+def test_a_part_of_a_raster_is_that_part(mode, box):
+    image = scene(mode="RGBA").convert(mode)
+    raster = Raster(image.size, mode, bytearray(image.tobytes()))
+    assert raster.cut(box).tobytes() == image.crop(box).tobytes()
+    inner = (0, 0, box[2] - box[0], (box[3] - box[1] + 1) // 2)
+    assert raster.part(box).cut(inner).tobytes() == image.crop(box).crop(inner).tobytes()
+
+
+def test_what_does_not_make_a_picture_is_refused():
+    def resample(*heights: int, size: Size = (8, 6), layout: str = "RGBX", canvas: Size = (4, 3)) -> None:
+        strips = [Raster.of(scene((8, height))) for height in heights]
+        native.resampled(strips, size, layout, (0, 0), (2, 2), canvas, squared=False)
+
+    resample(4, 2)
+    for heights, size in (((6, 1), (8, 6)), ((3, 3), (8, 6)), ((6,), (9, 6))):
+        with pytest.raises(ValueError, match="no strip of that picture"):
+            resample(*heights, size=size)
+    with pytest.raises(ValueError, match="no strip of that picture"):
+        resample(6, layout="RGBA")
+    with pytest.raises(ValueError, match="end too early"):
+        resample(4)
+    for wrong in ({"canvas": (0, 3)}, {"layout": "LA"}, {"size": (8, 0)}):
         with pytest.raises(ValueError, match="no such picture"):
-            native.resampled(raster, clip, (0, 0), (1, 1), (8, 6), squared=False)
-    with pytest.raises(ValueError, match="no such picture"):
-        native.resampled(raster, (0, 0, 8, 6), (0, 0), (1, 1), (0, 6), squared=False)
-    with pytest.raises(ValueError, match="no such picture"):
-        native.resampled(Raster((2, 1), "LA", bytearray(4)), (0, 0, 2, 1), (0, 0), (1, 1), (2, 1), squared=False)
+            resample(6, **wrong)
 
 
 def test_pixels_that_do_not_fill_a_picture_are_refused():
-    with pytest.raises(ValueError, match="do not fill"):
+    with pytest.raises(ValueError, match="no such pixels"):
         Raster((3, 3), "RGB", bytearray(26))
+    with pytest.raises(ValueError, match="no such pixels"):
+        Raster.of(scene((8, 6))).part((0, 0, 8, 7))
+    with pytest.raises(ValueError, match="no such pixels"):
+        Raster.of(scene((8, 6))).part((4, 0, 4, 6))

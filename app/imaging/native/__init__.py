@@ -2,10 +2,11 @@
 
 import ctypes
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from app.core.picture import Box, Size
+from app.core.picture import Size
 from app.imaging.raster import BYTES, Raster
 
 LIBRARY = Path(__file__).with_name("libnative.so")
@@ -33,34 +34,37 @@ def affine(raster: Raster, back: Back, fill: bytes, canvas: Size) -> Raster:
     return Raster(canvas, raster.layout, out)
 
 
-def resampled(raster: Raster, clip: Box, start: Place, step: Place, canvas: Size, *, squared: bool) -> Raster:
+def resampled(
+    strips: Iterable[Raster], size: Size, layout: str, start: Place, step: Place, canvas: Size, *, squared: bool
+) -> Raster:
     """A picture of `canvas`; each pixel stands for a box of `step` pixels, the first one's from `start` on: Lanczos.
 
-    `raster` is L, RGB, RGBX or RGBA, of which only what lies in `clip` is looked at; the result is L, RGBX or RGBA.
-    Alpha weighs the colours. With `squared` light is added up: what is stored grows about as the root of it. Raises
-    MemoryError.
+    `strips` are all rows of a picture of `size`, from the top on; 4 goes into the number of each one's, but for the
+    last. `layout` is L, RGB, RGBX or RGBA, and the result's L, RGBX or RGBA. Alpha weighs the colours. With `squared`
+    light is added up: what is stored grows about as the root of it. Raises MemoryError.
     """
-    left, top, right, bottom = clip
-    inside = 0 <= left < right <= raster.size[0] and 0 <= top < bottom <= raster.size[1]
-    if not inside or raster.layout == "LA" or min(*step, *canvas) <= 0:
+    if layout == "LA" or min(*size, *step, *canvas) <= 0:
         raise ValueError("there is no such picture")
-    layout = "RGBX" if raster.layout == "RGB" else raster.layout
-    out = uninitialised(canvas[0] * canvas[1] * BYTES[layout])
-    failed = _library().imgfn_resample(
-        raster.address,
-        raster.row_bytes,
-        raster.pixel_bytes,
-        (ctypes.c_int * 4)(*clip),
-        (ctypes.c_double * 2)(*start),
-        (ctypes.c_double * 2)(*step),
-        raster.layout == "RGBA",
-        squared,
-        _at(out),
-        *canvas,
+    made_of = "RGBX" if layout == "RGB" else layout
+    made = Raster(canvas, made_of, uninitialised(canvas[0] * canvas[1] * BYTES[made_of]))
+    library, numbers = _library(), ctypes.c_double * 2
+    state = library.imgfn_resampler(
+        *size, BYTES[layout], numbers(*start), numbers(*step), layout == "RGBA", squared, *canvas
     )
-    if failed:
+    if not state:
         raise MemoryError
-    return Raster(canvas, layout, out)
+    try:
+        left = size[1]
+        for strip in strips:
+            left -= strip.size[1]
+            if (strip.size[0], strip.layout) != (size[0], layout) or left < 0 or (left and strip.size[1] % 4):
+                raise ValueError("this is no strip of that picture")
+            library.imgfn_add(state, strip.address, strip.row_bytes, strip.size[1], made.address)
+        if left:
+            raise ValueError("the strips end too early")
+    finally:
+        library.imgfn_forget(state)
+    return made
 
 
 def unfilter(raw: bytes, bands: int, length: int, out: bytearray, row: int) -> None:
@@ -102,12 +106,12 @@ def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(LIBRARY))
     address, reading, number, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
     writing, numbers = ctypes.POINTER(ctypes.c_char), ctypes.POINTER(ctypes.c_double)
-    box = ctypes.POINTER(number)
-    library.imgfn_resample.argtypes = [
-        *(address, size, number, box, numbers, numbers, number, number),
-        *(writing, number, number),
-    ]
-    library.imgfn_resample.restype = number
+    library.imgfn_resampler.argtypes = [number, number, number, numbers, numbers, number, number, number, number]
+    library.imgfn_resampler.restype = address
+    library.imgfn_add.argtypes = [address, address, size, number, address]
+    library.imgfn_add.restype = None
+    library.imgfn_forget.argtypes = [address]
+    library.imgfn_forget.restype = None
     library.imgfn_affine.argtypes = [address, number, number, numbers, reading, number, writing, number, number]
     library.imgfn_affine.restype = None
     library.imgfn_unfilter.argtypes = [reading, size, size, size, writing]

@@ -58,11 +58,6 @@ static int make_mix(mix *made, int count, double start, double step, int length)
     return 0;
 }
 
-static void forget_mix(mix *made) {
-    free(made->first);
-    free(made->weights);
-}
-
 /* `length` bytes of a row as floats. If `squared` as light, near enough: what is stored grows with the root of it. If `weighed`
  * four of them are a pixel, and its colours are multiplied by its alpha.
  */
@@ -74,16 +69,6 @@ INLINE void light_up(const uint8_t *restrict from, size_t length, int weighed, i
         full = (squared ? full * full : full) * __builtin_shufflevector(plain, plain, 3, 3, 3, 3);
         memcpy(to + at, &full, sizeof full);
     }
-}
-
-/* Whether no pixel of these rows is transparent in the least. */
-INLINE int opaque(const uint8_t *from, size_t stride, size_t length, int rows) {
-    for (; rows; rows--, from += stride) {
-        uint8_t common = 255;
-        for (size_t at = 3; at < length; at += 4) common &= from[at];
-        if (common != 255) return 0;
-    }
-    return 1;
 }
 
 /* Add AT_ONCE rows, times their weights, to a sum of `length` floats. */
@@ -112,28 +97,11 @@ INLINE void put(uint8_t *to, int bands, floats4 sum, int weighed, int squared) {
     }
 }
 
-/* Sums of rows into as many rows of `count` pixels, TOGETHER at most. */
-INLINE void add_pixels(float *const *sums, int rows, int bands, const mix *across, int count, int weighed, int squared, uint8_t *to) {
-    const size_t size = bands == 1 ? 1 : 4;
-    const float *weights = across->weights;
-    for (int place = 0; place < count; place++, to += size) {
-        size_t first = (size_t)across->first[place] * (size_t)bands;
-        floats4 sum[TOGETHER] = {0};
-        for (int tap = 0; tap < across->taps; tap++, weights++, first += (size_t)bands)
-            for (int row = 0; row < TOGETHER; row++) {
-                floats4 pixel;
-                memcpy(&pixel, sums[row] + first, sizeof pixel);
-                sum[row] += *weights * pixel;
-            }
-        for (int row = 0; row < rows; row++) put(to + (size_t)row * (size_t)count * size, bands, sum[row], weighed, squared);
-    }
-}
-
 /* How many new rows are under way at once, at most: not sent when another one begins. */
 static int ring_size(const mix *down, int height) {
     int size = 0, whole = 0;
     for (int at = 0; at < height; at++) {
-        int top = down->first[at] - (down->first[at] - down->first[0]) % AT_ONCE;
+        int top = down->first[at] - down->first[at] % AT_ONCE;
         while (down->first[whole] + down->taps <= top) whole++;
         int kept = at + 1 - (whole - whole % TOGETHER);
         if (kept > size) size = kept;
@@ -141,54 +109,95 @@ static int ring_size(const mix *down, int height) {
     return size;
 }
 
-/* Each pixel of `out` is the mean of a box of `step[0]` x `step[1]` pixels of `in`; the first one's begins at `start`.
- * Only what lies in `clip` (left, top, right, bottom) is looked at. Pixels of `in` have 1, 3 or 4 bytes and rows `stride`,
- * those of `out` 1 or 4. If `weighed` the fourth is alpha; if `squared` light is added up, and not what is stored for it.
- * 0, or -1 without memory.
+/* A picture that is being resampled, row by row. */
+typedef struct {
+    mix across, down;
+    int bands, weighed, squared, width, height;
+    size_t length, room; /* floats of a row, and those of its sum: a pixel is read as four, whatever lies behind it */
+    int top;             /* rows that have been added */
+    int whole, sent;     /* new rows whose sums are whole, and those that have been written */
+    int size;            /* sums in `ring`, of which the others are made in turn */
+    float *ring;
+} resampler;
+
+INLINE float *sum_of(const resampler *made, int row) {
+    return made->ring + (size_t)(row % made->size) * made->room;
+}
+
+/* Write as many new rows as there are whole ones, TOGETHER at most. */
+INLINE void send(resampler *made, uint8_t *out) {
+    const size_t size = made->bands == 1 ? 1 : 4, stride = (size_t)made->width * size;
+    const int rows = made->whole - made->sent < TOGETHER ? made->whole - made->sent : TOGETHER;
+    const float *sums[TOGETHER], *weights = made->across.weights;
+    for (int row = 0; row < TOGETHER; row++) sums[row] = sum_of(made, made->sent + (row < rows ? row : 0));
+    out += (size_t)made->sent * stride;
+    for (int place = 0; place < made->width; place++, out += size) {
+        size_t first = (size_t)made->across.first[place] * (size_t)made->bands;
+        floats4 sum[TOGETHER] = {0};
+        for (int tap = 0; tap < made->across.taps; tap++, weights++, first += (size_t)made->bands)
+            for (int row = 0; row < TOGETHER; row++) {
+                floats4 pixel;
+                memcpy(&pixel, sums[row] + first, sizeof pixel);
+                sum[row] += *weights * pixel;
+            }
+        for (int row = 0; row < rows; row++) put(out + (size_t)row * stride, made->bands, sum[row], made->weighed, made->squared);
+    }
+    made->sent += rows;
+}
+
+void imgfn_forget(resampler *made) {
+    free(made->across.first);
+    free(made->across.weights);
+    free(made->down.first);
+    free(made->down.weights);
+    free(made->ring);
+    free(made);
+}
+
+/* For a picture of `columns` x `rows` pixels of 1, 3 or 4 bytes. Each pixel of the new one, `width` x `height` of 1 or 4 bytes, is
+ * the mean of a box of step[0] x step[1]; the first one's begins at `start`. If `weighed` the fourth byte is alpha; if `squared`
+ * light is added up, and not what is stored for it. NULL without memory.
  */
-FASTEST int imgfn_resample(const uint8_t *in, size_t stride, int bands, const int *clip, const double *start, const double *step,
-                           int weighed, int squared, uint8_t *out, int width, int height) {
-    const size_t length = (size_t)(clip[2] - clip[0]) * (size_t)bands;
-    const size_t room = length + 3; /* a pixel is read as four floats, whatever lies behind it */
-    mix across = {0}, down = {0};
-    int failed = make_mix(&across, width, start[0] - clip[0], step[0], clip[2] - clip[0]) ||
-                 make_mix(&down, height, start[1] - clip[1], step[1], clip[3] - clip[1]);
-    int size = failed ? 0 : ring_size(&down, height);
-    float *ring = failed ? NULL : malloc((size_t)size * room * sizeof *ring);
-    in += (size_t)clip[1] * stride + (size_t)clip[0] * (size_t)bands;
-    weighed = weighed && !opaque(in, stride, length, clip[3] - clip[1]);
+resampler *imgfn_resampler(int columns, int rows, int bands, const double *start, const double *step, int weighed, int squared,
+                           int width, int height) {
+    resampler *made = calloc(1, sizeof *made);
+    if (!made) return NULL;
+    *made = (resampler){.bands = bands, .weighed = weighed, .squared = squared, .width = width, .height = height};
+    made->length = (size_t)columns * (size_t)bands;
+    made->room = made->length + 3;
+    if (!make_mix(&made->across, width, start[0], step[0], columns) && !make_mix(&made->down, height, start[1], step[1], rows)) {
+        made->size = ring_size(&made->down, height);
+        made->ring = malloc((size_t)made->size * made->room * sizeof *made->ring);
+    }
+    if (made->ring) return made;
+    imgfn_forget(made);
+    return NULL;
+}
+
+/* The next `count` rows, `stride` apart: AT_ONCE go into that number, but for the last ones. Each is looked at once, and added to the
+ * sums of all new rows that it has a part in; those that are whole are written to their place in `out`.
+ */
+FASTEST void imgfn_add(resampler *made, const uint8_t *in, size_t stride, int count, uint8_t *out) {
+    const mix *down = &made->down;
     float rows[AT_ONCE][STRIP] = {0};
-    /* Each row of `in` is looked at once, and added to the sums of all new rows that it has a part in. */
-    int whole = 0, sent = 0; /* new rows whose sums are whole, and those that are in `out` */
-    for (int top = down.first[0]; ring && sent < height; top += AT_ONCE) {
-        int next = whole; /* the first new row that these have no part in */
-        for (; next < height && down.first[next] < top + AT_ONCE; next++)
-            if (down.first[next] >= top) memset(ring + (size_t)(next % size) * room, 0, room * sizeof *ring);
-        for (size_t left = 0; left < length; left += STRIP) {
-            size_t strip = length - left < STRIP ? length - left : STRIP;
-            for (int row = 0; row < AT_ONCE && top + row < clip[3] - clip[1]; row++)
-                light_up(in + (size_t)(top + row) * stride + left, strip, weighed, squared, rows[row]);
-            for (int at = whole; at < next; at++) {
+    for (; count > 0; count -= AT_ONCE, in += AT_ONCE * stride, made->top += AT_ONCE) {
+        int next = made->whole; /* the first new row that these have no part in */
+        for (; next < made->height && down->first[next] < made->top + AT_ONCE; next++)
+            if (down->first[next] >= made->top) memset(sum_of(made, next), 0, made->room * sizeof *made->ring);
+        for (size_t left = 0; next > made->whole && left < made->length; left += STRIP) {
+            size_t strip = made->length - left < STRIP ? made->length - left : STRIP;
+            for (int row = 0; row < AT_ONCE && row < count; row++)
+                light_up(in + (size_t)row * stride + left, strip, made->weighed, made->squared, rows[row]);
+            for (int at = made->whole; at < next; at++) {
                 float weight[AT_ONCE];
                 for (int row = 0; row < AT_ONCE; row++) {
-                    int tap = top + row - down.first[at];
-                    weight[row] = tap >= 0 && tap < down.taps ? down.weights[(size_t)at * (size_t)down.taps + (size_t)tap] : 0;
+                    int tap = made->top + row - down->first[at];
+                    weight[row] = tap >= 0 && tap < down->taps ? down->weights[(size_t)at * (size_t)down->taps + (size_t)tap] : 0;
                 }
-                add_rows(rows, strip, weight, ring + (size_t)(at % size) * room + left);
+                add_rows(rows, strip, weight, sum_of(made, at) + left);
             }
         }
-        while (whole < next && down.first[whole] + down.taps <= top + AT_ONCE) whole++;
-        while (sent < whole && (whole - sent >= TOGETHER || whole == height)) {
-            float *sums[TOGETHER];
-            int count = whole - sent < TOGETHER ? whole - sent : TOGETHER;
-            for (int row = 0; row < TOGETHER; row++) sums[row] = ring + (size_t)((sent + (row < count ? row : 0)) % size) * room;
-            add_pixels(sums, count, bands, &across, width, weighed, squared, out);
-            out += (size_t)count * (size_t)width * (bands == 1 ? 1 : 4);
-            sent += count;
-        }
+        while (made->whole < next && down->first[made->whole] + down->taps <= made->top + AT_ONCE) made->whole++;
+        while (made->whole - made->sent >= TOGETHER || (made->whole == made->height && made->sent < made->height)) send(made, out);
     }
-    forget_mix(&across);
-    forget_mix(&down);
-    free(ring);
-    return sent == height ? 0 : -1;
 }
