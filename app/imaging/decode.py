@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from app.core.faults import BadImage, Fault, ImageTooLarge, UnsupportedMediaType
 from app.core.formats import FORMATS, Format, sniff
 from app.core.picture import Size
-from app.imaging import kernels
+from app.imaging import kernels, webp
 from app.imaging.limits import Limits
 from app.imaging.structure import frames_of
 from app.imaging.view import ORIENTATIONS, Turn
@@ -125,6 +125,9 @@ def open_libvips(source: bytes, format_: Format, **options: Any) -> Any:
 
 
 def _header(source: bytes, format_: Format, frames: int) -> Header:
+    if format_.name == "webp" and (plain := webp.plain_header(source)):
+        size, has_alpha = plain
+        return Header(format_, *size, mode="RGBA" if has_alpha else "RGB", by_libvips=True)
     if format_.name in ("webp", "svg"):
         return _header_by_libvips(source, format_)
     try:

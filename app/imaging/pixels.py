@@ -82,6 +82,9 @@ def _shrinks_by(view: View) -> float:
 
 
 def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margin: float) -> Pixels:
+    raster, has_profile = _decoded(source, header, view)
+    if raster is not None and not has_profile:
+        return Pixels((kernels.reshaped(raster, view),))
     options: dict[str, Any] = {"page": page} if page else {}
     if header.format.name == "svg" and view.scaled:
         options["scale"] = max(want / have for have, want in zip(size_of(view.before), view.target, strict=True))
@@ -92,23 +95,22 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
-    decoded = _decoded(source, header, view, image.bands)
-    if decoded is None:
-        stream = kernels.Stream(image.colourspace("srgb") if image.bands == 2 else image)
-        return Pixels((kernels.reshaped(stream, view, shrunk),), icc=icc)
-    raster = Raster((image.width, image.height), kernels.BANDS[image.bands], decoded)
-    pixels = raster.picture().convert("RGBA") if raster.layout == "LA" else raster
-    return Pixels((kernels.reshaped(pixels, view, shrunk),), icc=icc)
+    stream = kernels.Stream(image.colourspace("srgb") if image.bands == 2 else image)
+    return Pixels((kernels.reshaped(raster or stream, view, shrunk),), icc=icc)
 
 
-def _decoded(source: bytes, header: Header, view: View, bands: int) -> memoryview | None:
-    """The bare pixels of what we decode faster than libvips."""
+def _decoded(source: bytes, header: Header, view: View) -> tuple[Raster | None, bool]:
+    """The pixels of what we decode faster than libvips, and whether there is a profile, which libvips reads."""
     match header.format.name:
         case "png":
-            return png.decode(source)
+            raster = png.decode(source)
+            if raster is not None and raster.layout == "LA":
+                raster = Raster.of(raster.picture().convert("RGBA"))
+            return raster, png.has_profile(source)
         case "webp":
-            return webp.decode(source, header.size, bands, roughly=_shrinks_by(view) >= ROUGH_WEBP)
-    return None
+            raster = webp.decode(source, header.size, header.mode, roughly=_shrinks_by(view) >= ROUGH_WEBP)
+            return raster, webp.has_profile(source)
+    return None, False
 
 
 def _plain(image: Any) -> tuple[Any, bytes | None]:

@@ -11,18 +11,19 @@ from isal import igzip_lib, isal_zlib
 
 from app.core.picture import Size
 from app.imaging import native
+from app.imaging.raster import BYTES, Raster
 from app.imaging.structure import png_chunks
 
-BANDS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type: L, RGB, LA, RGBA
+LAYOUTS = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}  # by colour type
 MOST_PIXELS = 16_000_000  # libvips holds a few rows of a larger one, this decoder all of them
-COLOURS = {bands: colours for colours, bands in BANDS.items()}
+COLOURS = {BYTES[layout]: colours for colours, layout in LAYOUTS.items()}
 LEVEL = 2  # of ISA-L's; 3 takes longer for as many bytes
 DRAWN = 1 / 16  # of the bytes of its pixels: what becomes smaller than that was drawn, and zlib makes half of it
 STRIP_BYTES = 128 * 1024  # at once: what was inflated is still in the cache when it is unfiltered, and so back
 
 
-def decode(source: bytes) -> memoryview | None:
-    """The pixels, row by row, of a PNG of 8 bits for each band, without palette, interlace or transparent colour.
+def decode(source: bytes) -> Raster | None:
+    """The pixels of a PNG of 8 bits for each band, without palette, interlace or transparent colour.
 
     None for every other file, and for one with anything broken: libvips says what becomes of these.
     """
@@ -30,14 +31,21 @@ def decode(source: bytes) -> memoryview | None:
         return None
     width, height, depth, colours, _, _, interlace = struct.unpack_from(">IIBBBBB", source, 16)
     chunks = list(png_chunks(source))
-    plain = depth == 8 and colours in BANDS and not interlace and not any(kind == b"tRNS" for kind, _, _ in chunks)
+    plain = depth == 8 and colours in LAYOUTS and not interlace and not any(kind == b"tRNS" for kind, _, _ in chunks)
     if not plain or width * height > MOST_PIXELS:
         return None
     data = (memoryview(source)[start : start + length] for kind, start, length in chunks if kind == b"IDAT")
     try:
-        return _pixels(b"".join(data), width * BANDS[colours], height, BANDS[colours])
+        bands = BYTES[LAYOUTS[colours]]
+        pixels = _pixels(b"".join(data), width * bands, height, bands)
     except (igzip_lib.IsalError, EOFError, ValueError):  # type: ignore[misc]  # its stub calls the class an instance
         return None
+    return Raster((width, height), LAYOUTS[colours], pixels)
+
+
+def has_profile(source: bytes) -> bool:
+    """Whether it has a colour profile."""
+    return any(kind == b"iCCP" for kind, _, _ in png_chunks(source))
 
 
 def _pixels(deflated: bytes, length: int, height: int, bands: int) -> memoryview:
