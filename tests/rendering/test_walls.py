@@ -67,7 +67,7 @@ def test_the_kernel_kills_a_job_by_the_clock_and_by_its_cpu_time(pool, source):
     deadlines = json.loads(ask(pool(seconds=9), source, reveal()).body)["deadlines"]
     for name, most in (("clock", 9), ("cpu", 11)):
         left, default_action = deadlines[name]
-        assert most - 3 < left <= most
+        assert most - 3 < left <= most + 0.1  # the kernel rounds up to a tick
         assert default_action
 
 
