@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -141,14 +143,35 @@ def test_a_large_picture_that_pillow_keeps_in_pieces_is_read_too(mode):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
-def test_without_a_compiler_pillow_does_the_same_but_for_light(mode, monkeypatch):
+@pytest.mark.parametrize("target", [(90, 60), (90, 200), (300, 60), (300, 200)])
+def test_without_a_compiler_pillow_does_the_same_but_for_light(mode, target, monkeypatch):
     image = soft().convert(mode)
-    view = View.of(image.size).crop((11, 7, 233, 151)).resize((90, 60)).crop((10, 5, 70, 50))
+    view = View.of(image.size).crop((11, 7, 233, 151)).resize(target).crop((10, 5, 70, 50))
     ours = kernels.reshaped(image, view)
     monkeypatch.setattr(native, "available", lambda: False)
     theirs = kernels.reshaped(image, view)
     assert (theirs.mode, theirs.size) == (ours.mode, ours.size) == (mode, (60, 45))
     assert difference(ours, theirs) < 1
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+@pytest.mark.parametrize("short", [1, 200])
+@pytest.mark.parametrize("lies", [True, False])
+def test_a_row_on_its_way_to_a_column_is_never_a_large_picture(short, lies, by_us):
+    size, target = ((16000, short), (short, 16000))[:: 1 if lies else -1]
+    script = f"""if True:
+        import resource
+        from PIL import Image
+        from app.imaging import kernels, native
+        from app.imaging.view import View
+        native.available = lambda: {by_us}
+        image, peak = Image.new("RGB", {size}, (10, 20, 30)), lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak()
+        made = kernels.reshaped(image, View.of({size}).resize({target}))
+        print(made.getextrema(), peak() - before < 64 << 10)
+    """
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert told == "((10, 10), (20, 20), (30, 30)) True\n"
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])

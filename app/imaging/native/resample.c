@@ -1,6 +1,7 @@
 /* Pictures made smaller or larger: Lanczos with three lobes, as Pillow and libvips have it, in half of libvips' time.
  *
- * First down, a row of floats at a time, then across, several of these rows at once: what is computed stays in the cache.
+ * What becomes less high is added up down first, a row of floats at a time, then across, several of these rows at once: what is
+ * computed stays in the cache. What becomes higher goes across first: there are fewer old rows than new ones.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -97,7 +98,7 @@ INLINE void put(uint8_t *to, int bands, floats4 sum, int weighed, int squared) {
     }
 }
 
-/* How many new rows are under way at once, at most: not sent when another one begins. */
+/* How many new rows are under way at once, at most: not sent when another one begins. Few, since they are fewer than the old ones. */
 static int ring_size(const mix *down, int height) {
     int size = 0, whole = 0;
     for (int at = 0; at < height; at++) {
@@ -112,15 +113,15 @@ static int ring_size(const mix *down, int height) {
 /* A picture that is being resampled, row by row. */
 typedef struct {
     mix across, down;
-    int bands, weighed, squared, width, height;
-    size_t length, room; /* floats of a row, and those of its sum: a pixel is read as four, whatever lies behind it */
+    int bands, weighed, squared, width, height, grows;
+    size_t length, room; /* floats of a row, and those that it has in `ring`: a pixel is read as four, whatever lies behind it */
     int top;             /* rows that have been added */
     int whole, sent;     /* new rows whose sums are whole, and those that have been written */
-    int size;            /* sums in `ring`, of which the others are made in turn */
-    float *ring;
+    int size;            /* rows in `ring`, of which the others are made in turn: sums, or if it grows old rows as wide as new ones */
+    float *ring, *row;   /* `row` has room for an old one */
 } resampler;
 
-INLINE float *sum_of(const resampler *made, int row) {
+INLINE float *in_ring(const resampler *made, int row) {
     return made->ring + (size_t)(row % made->size) * made->room;
 }
 
@@ -129,7 +130,7 @@ INLINE void send(resampler *made, uint8_t *out) {
     const size_t size = made->bands == 1 ? 1 : 4, stride = (size_t)made->width * size;
     const int rows = made->whole - made->sent < TOGETHER ? made->whole - made->sent : TOGETHER;
     const float *sums[TOGETHER], *weights = made->across.weights;
-    for (int row = 0; row < TOGETHER; row++) sums[row] = sum_of(made, made->sent + (row < rows ? row : 0));
+    for (int row = 0; row < TOGETHER; row++) sums[row] = in_ring(made, made->sent + (row < rows ? row : 0));
     out += (size_t)made->sent * stride;
     for (int place = 0; place < made->width; place++, out += size) {
         size_t first = (size_t)made->across.first[place] * (size_t)made->bands;
@@ -151,6 +152,7 @@ void imgfn_forget(resampler *made) {
     free(made->down.first);
     free(made->down.weights);
     free(made->ring);
+    free(made->row);
     free(made);
 }
 
@@ -162,28 +164,27 @@ resampler *imgfn_resampler(int columns, int rows, int bands, const double *start
                            int width, int height) {
     resampler *made = calloc(1, sizeof *made);
     if (!made) return NULL;
-    *made = (resampler){.bands = bands, .weighed = weighed, .squared = squared, .width = width, .height = height};
+    *made = (resampler){.bands = bands, .weighed = weighed, .squared = squared, .width = width, .height = height, .grows = step[1] < 1};
     made->length = (size_t)columns * (size_t)bands;
-    made->room = made->length + 3;
+    made->room = made->grows ? (size_t)width * 4 : made->length + 3;
     if (!make_mix(&made->across, width, start[0], step[0], columns) && !make_mix(&made->down, height, start[1], step[1], rows)) {
-        made->size = ring_size(&made->down, height);
+        made->size = made->grows ? made->down.taps : ring_size(&made->down, height);
         made->ring = malloc((size_t)made->size * made->room * sizeof *made->ring);
+        made->row = malloc((made->length + 3) * sizeof *made->row);
     }
-    if (made->ring) return made;
+    if (made->ring && made->row) return made;
     imgfn_forget(made);
     return NULL;
 }
 
-/* The next `count` rows, `stride` apart: AT_ONCE go into that number, but for the last ones. Each is looked at once, and added to the
- * sums of all new rows that it has a part in; those that are whole are written to their place in `out`.
- */
-FASTEST void imgfn_add(resampler *made, const uint8_t *in, size_t stride, int count, uint8_t *out) {
+/* Rows of what becomes less high: each is looked at once, and added to the sums of all new rows that it has a part in. */
+INLINE void add_down(resampler *made, const uint8_t *in, size_t stride, int count, uint8_t *out) {
     const mix *down = &made->down;
     float rows[AT_ONCE][STRIP] = {0};
     for (; count > 0; count -= AT_ONCE, in += AT_ONCE * stride, made->top += AT_ONCE) {
         int next = made->whole; /* the first new row that these have no part in */
         for (; next < made->height && down->first[next] < made->top + AT_ONCE; next++)
-            if (down->first[next] >= made->top) memset(sum_of(made, next), 0, made->room * sizeof *made->ring);
+            if (down->first[next] >= made->top) memset(in_ring(made, next), 0, made->room * sizeof *made->ring);
         for (size_t left = 0; next > made->whole && left < made->length; left += STRIP) {
             size_t strip = made->length - left < STRIP ? made->length - left : STRIP;
             for (int row = 0; row < AT_ONCE && row < count; row++)
@@ -194,10 +195,59 @@ FASTEST void imgfn_add(resampler *made, const uint8_t *in, size_t stride, int co
                     int tap = made->top + row - down->first[at];
                     weight[row] = tap >= 0 && tap < down->taps ? down->weights[(size_t)at * (size_t)down->taps + (size_t)tap] : 0;
                 }
-                add_rows(rows, strip, weight, sum_of(made, at) + left);
+                add_rows(rows, strip, weight, in_ring(made, at) + left);
             }
         }
         while (made->whole < next && down->first[made->whole] + down->taps <= made->top + AT_ONCE) made->whole++;
         while (made->whole - made->sent >= TOGETHER || (made->whole == made->height && made->sent < made->height)) send(made, out);
     }
+}
+
+/* An old row, as wide as new ones: four floats for each pixel. */
+INLINE void add_across(const resampler *made, const float *from, float *restrict to) {
+    const float *weights = made->across.weights;
+    for (int place = 0; place < made->width; place++, to += 4) {
+        const float *at = from + (size_t)made->across.first[place] * (size_t)made->bands;
+        floats4 sum = {0};
+        for (int tap = 0; tap < made->across.taps; tap++, weights++, at += made->bands) {
+            floats4 pixel;
+            memcpy(&pixel, at, sizeof pixel);
+            sum += *weights * pixel;
+        }
+        memcpy(to, &sum, sizeof sum);
+    }
+}
+
+/* Rows of what becomes higher: each goes across once, and is kept for as long as new rows are made of it. */
+INLINE void add_up(resampler *made, const uint8_t *in, size_t stride, int count, uint8_t *out) {
+    const int taps = made->down.taps;
+    const size_t size = made->bands == 1 ? 1 : 4;
+    for (; count > 0; count--, in += stride) {
+        light_up(in, made->length, made->weighed, made->squared, made->row);
+        add_across(made, made->row, in_ring(made, made->top++));
+        for (; made->sent < made->height && made->down.first[made->sent] + taps <= made->top; made->sent++) {
+            const float *rows[2 * LOBES], *weights = made->down.weights + (size_t)made->sent * (size_t)taps;
+            for (int tap = 0; tap < taps; tap++) rows[tap] = in_ring(made, made->down.first[made->sent] + tap);
+            uint8_t *to = out + (size_t)made->sent * (size_t)made->width * size;
+            for (size_t place = 0; place < (size_t)made->width; place++, to += size) {
+                floats4 sum = {0};
+                for (int tap = 0; tap < taps; tap++) {
+                    floats4 pixel;
+                    memcpy(&pixel, rows[tap] + 4 * place, sizeof pixel);
+                    sum += weights[tap] * pixel;
+                }
+                put(to, made->bands, sum, made->weighed, made->squared);
+            }
+        }
+    }
+}
+
+/* The next `count` rows, `stride` apart: AT_ONCE go into that number, but for the last ones. The new rows that are whole then are
+ * written to their place in `out`.
+ */
+FASTEST void imgfn_add(resampler *made, const uint8_t *in, size_t stride, int count, uint8_t *out) {
+    if (made->grows)
+        add_up(made, in, stride, count, out);
+    else
+        add_down(made, in, stride, count, out);
 }
