@@ -16,7 +16,7 @@ from PIL import Image
 
 from app.core.picture import Box, Size
 from app.imaging import memory, native
-from app.imaging.raster import Raster
+from app.imaging.raster import Raster, Source
 from app.imaging.view import Turn, View, size_of
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Stream:
             yield Raster(size, self.layout, region.fetch(left, row, *size))
 
 
-def reshaped(image: Image.Image | Raster | Stream, view: View, shrunk: Scale = (1.0, 1.0)) -> Image.Image:
+def reshaped(image: Image.Image | Source, view: View, shrunk: Scale = (1.0, 1.0)) -> Image.Image:
     """`view` of a picture, without its turn; `image` (L, RGB or RGBA) may be a decode that was shrunk by these factors.
 
     Scaled by Lanczos. Where no side grows light is added up, and not what is stored for it: fine lines keep their

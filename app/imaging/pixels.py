@@ -9,7 +9,7 @@ from PIL import Image, ImageFile, ImageSequence
 from app.core.faults import BadImage, InvalidArgument
 from app.imaging import kernels, png, webp
 from app.imaging.decode import Header, guarded, open_libvips, open_pillow
-from app.imaging.raster import Raster
+from app.imaging.raster import Source
 from app.imaging.view import View, size_of
 
 # How many times the wanted size a JPEG that is decoded smaller must have at least, by what the result is written as.
@@ -82,9 +82,9 @@ def _shrinks_by(view: View) -> float:
 
 
 def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margin: float) -> Pixels:
-    raster, has_profile = _decoded(source, header, view)
-    if raster is not None and not has_profile:
-        return Pixels((kernels.reshaped(raster, view),))
+    frame, has_profile = _load_by_us(source, header, view)
+    if frame is not None and not has_profile:
+        return Pixels((frame,))
     options: dict[str, Any] = {"page": page} if page else {}
     if header.format.name == "svg" and view.scaled:
         options["scale"] = max(want / have for have, want in zip(size_of(view.before), view.target, strict=True))
@@ -95,22 +95,29 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrunk = (header.width / image.width, header.height / image.height)
     image, icc = _plain(image)
-    stream = kernels.Stream(image.colourspace("srgb") if image.bands == 2 else image)
-    return Pixels((kernels.reshaped(raster or stream, view, shrunk),), icc=icc)
+    if frame is None:
+        stream = kernels.Stream(image.colourspace("srgb") if image.bands == 2 else image)
+        frame = kernels.reshaped(stream, view, shrunk)
+    return Pixels((frame,), icc=icc)
 
 
-def _decoded(source: bytes, header: Header, view: View) -> tuple[Raster | None, bool]:
-    """The pixels of what we decode faster than libvips, and whether there is a profile, which libvips reads."""
+def _load_by_us(source: bytes, header: Header, view: View) -> tuple[Image.Image | None, bool]:
+    """`view` of what we decode faster than libvips, and whether there is a profile, which libvips reads.
+
+    None for what is broken too: libvips says what becomes of that.
+    """
+    pixels: Source | None = None
+    has_profile = False
     match header.format.name:
         case "png":
-            raster = png.decode(source)
-            if raster is not None and raster.layout == "LA":
-                raster = Raster.of(raster.picture().convert("RGBA"))
-            return raster, png.has_profile(source)
+            pixels, has_profile = png.decode(source), png.has_profile(source)
         case "webp":
-            raster = webp.decode(source, header.size, header.mode, roughly=_shrinks_by(view) >= ROUGH_WEBP)
-            return raster, webp.has_profile(source)
-    return None, False
+            pixels = webp.decode(source, header.size, header.mode, roughly=_shrinks_by(view) >= ROUGH_WEBP)
+            has_profile = webp.has_profile(source)
+    try:
+        return (kernels.reshaped(pixels, view) if pixels else None), has_profile
+    except png.Broken:
+        return None, has_profile
 
 
 def _plain(image: Any) -> tuple[Any, bytes | None]:

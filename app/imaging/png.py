@@ -5,63 +5,112 @@ https://www.w3.org/TR/png-3/
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from isal import igzip_lib, isal_zlib
+from PIL import Image
 
-from app.core.picture import Size
+from app.core.picture import Box, Size
 from app.imaging import native
 from app.imaging.raster import BYTES, Raster
 from app.imaging.structure import png_chunks
+from app.imaging.view import size_of
 
 LAYOUTS = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}  # by colour type
-MOST_PIXELS = 16_000_000  # libvips holds a few rows of a larger one, this decoder all of them
 COLOURS = {BYTES[layout]: colours for colours, layout in LAYOUTS.items()}
 LEVEL = 2  # of ISA-L's; 3 takes longer for as many bytes
 DRAWN = 1 / 16  # of the bytes of its pixels: what becomes smaller than that was drawn, and zlib makes half of it
+PIECE_BYTES = 64 * 1024  # of what is deflated, at once
 STRIP_BYTES = 128 * 1024  # at once: what was inflated is still in the cache when it is unfiltered, and so back
 
 
-def decode(source: bytes) -> Raster | None:
+class Broken(Exception):
+    """The pixels end too early, or are none."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The pixels of a PNG, decoded as they are asked for. Both methods raise Broken."""
+
+    size: Size
+    _stored: str  # its layout in the file
+    _deflated: tuple[memoryview, ...]
+
+    @property
+    def layout(self) -> str:
+        """L, RGB or RGBA."""
+        return "RGBA" if self._stored == "LA" else self._stored
+
+    def cut(self, box: Box) -> Image.Image:
+        """What lies in `box`, as a picture of Pillow."""
+        picture, row = Image.new(self.layout, size_of(box), None), 0
+        for strip in self.strips(box):
+            picture.paste(strip.picture(), (0, row))
+            row += strip.size[1]
+        return picture
+
+    def strips(self, box: Box) -> Iterator[Raster]:
+        """What lies in `box`, a few rows at a time, each in the memory of the one before."""
+        width, (left, top, right, bottom) = self.size[0], box
+        bands = BYTES[self._stored]
+        length, inflater = width * bands, _Inflater(self._deflated)
+        at_once = _rows_at_once(length)
+        out = native.uninitialised((1 + at_once) * length)
+        out[:length] = bytes(length)  # which the first row's filter looks at
+        row = 0
+        while row < bottom:
+            rows = min(at_once, (top if row < top else bottom) - row)
+            try:
+                native.unfilter(inflater.read(rows * (length + 1)), bands, length, out, 1)
+            except (igzip_lib.IsalError, EOFError, ValueError) as error:  # type: ignore[misc]  # its stub calls the class an instance
+                raise Broken("the pixels cannot be read") from error
+            if row >= top:
+                strip = Raster((width, rows), self._stored, out, first=length).part((left, 0, right, rows))
+                yield Raster.of(strip.picture().convert("RGBA")) if self._stored == "LA" else strip
+            out[:length] = out[rows * length : (rows + 1) * length]
+            row += rows
+
+
+class _Inflater:
+    """Bytes out of a zlib stream in pieces."""
+
+    def __init__(self, deflated: Iterable[memoryview]) -> None:
+        self._inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
+        # It copies what it is given and does not need yet.
+        self._pieces = (data[at : at + PIECE_BYTES] for data in deflated for at in range(0, len(data), PIECE_BYTES))
+
+    def read(self, count: int) -> bytes:
+        """So many bytes. Raises IsalError, and EOFError where there are fewer."""
+        parts = []
+        while count:
+            piece = next(self._pieces, b"") if self._inflater.needs_input else b""
+            part = self._inflater.decompress(piece, count)
+            if not part and not piece:
+                raise EOFError
+            parts.append(part)
+            count -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def decode(source: bytes) -> Rows | None:
     """The pixels of a PNG of 8 bits for each band, without palette, interlace or transparent colour.
 
-    None for every other file, and for one with anything broken: libvips says what becomes of these.
+    None for every other file, and without the loops in C: libvips reads these.
     """
     if not native.available():
         return None
     width, height, depth, colours, _, _, interlace = struct.unpack_from(">IIBBBBB", source, 16)
     chunks = list(png_chunks(source))
-    plain = depth == 8 and colours in LAYOUTS and not interlace and not any(kind == b"tRNS" for kind, _, _ in chunks)
-    if not plain or width * height > MOST_PIXELS:
+    if depth != 8 or colours not in LAYOUTS or interlace or any(kind == b"tRNS" for kind, _, _ in chunks):
         return None
     data = (memoryview(source)[start : start + length] for kind, start, length in chunks if kind == b"IDAT")
-    try:
-        bands = BYTES[LAYOUTS[colours]]
-        pixels = _pixels(b"".join(data), width * bands, height, bands)
-    except (igzip_lib.IsalError, EOFError, ValueError):  # type: ignore[misc]  # its stub calls the class an instance
-        return None
-    return Raster((width, height), LAYOUTS[colours], pixels)
+    return Rows((width, height), LAYOUTS[colours], tuple(data))
 
 
 def has_profile(source: bytes) -> bool:
     """Whether it has a colour profile."""
     return any(kind == b"iCCP" for kind, _, _ in png_chunks(source))
-
-
-def _pixels(deflated: bytes, length: int, height: int, bands: int) -> memoryview:
-    """Rows of `length` bytes. Raises IsalError, EOFError or ValueError where there are not `height` of them."""
-    out = native.uninitialised((height + 1) * length)
-    out[:length] = bytes(length)  # which the first row's filter looks at
-    inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
-    at_once = _rows_at_once(length)
-    for row in range(1, height + 1, at_once):
-        rows = min(at_once, height + 1 - row)
-        raw = inflater.decompress(deflated, rows * (length + 1))
-        if len(raw) < rows * (length + 1):
-            raise ValueError("the pixels end too early")
-        native.unfilter(raw, bands, length, out, row)
-        deflated = b""  # the inflater keeps what it has not used
-    return memoryview(out)[length:]
 
 
 def encode(pixels: bytes, size: Size, bands: int, icc: bytes | None) -> bytes | None:
@@ -96,4 +145,4 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _rows_at_once(length: int) -> int:
-    return max(1, STRIP_BYTES // (length + 1) // 2) * 2  # even: rows are unfiltered two by two
+    return max(1, STRIP_BYTES // (length + 1) // 4) * 4  # as the resampler wants it

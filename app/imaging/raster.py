@@ -1,8 +1,9 @@
 """Pixels where they lie in memory: a decoder's, and Pillow's own by way of Arrow's C interface, without a copy."""
 
 import ctypes
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from PIL import Image
 
@@ -22,6 +23,26 @@ _ArrowArray._fields_ = (
     ("buffers", ctypes.POINTER(ctypes.c_void_p)),
     ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
 )
+
+
+class Source(Protocol):
+    """Pixels that are read once, from the top on: they lie in memory, or are decoded meanwhile."""
+
+    @property
+    def size(self) -> Size: ...
+
+    @property
+    def layout(self) -> str:
+        """L, RGB, RGBX or RGBA."""
+        ...
+
+    def cut(self, box: Box) -> Image.Image:
+        """What lies in `box`, as a picture of Pillow."""
+        ...
+
+    def strips(self, box: Box) -> Iterable["Raster"]:
+        """What lies in `box`, from the top on. 4 goes into the number of each one's rows, but for the last one's."""
+        ...
 
 
 @dataclass(frozen=True)

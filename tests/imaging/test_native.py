@@ -11,8 +11,9 @@ from PIL import Image
 
 from app.core.faults import BadImage
 from app.imaging import kernels, native
-from app.imaging.png import LAYOUTS, decode, encode
+from app.imaging.png import LAYOUTS, Broken, decode, encode
 from app.imaging.raster import BYTES, Raster
+from app.imaging.view import whole
 from tests.imaging.rendering import pixels, rendered
 from tests.pictures import difference, encoded, opened, png, scene
 from tests.servers import need
@@ -55,15 +56,26 @@ def random_pngs(draw: st.DrawFn) -> bytes:
     return scanlines(width, height, colours, b"".join(rows))
 
 
-@given(source=random_pngs())
-def test_a_png_has_the_pixels_that_pillow_reads(source):
-    assert decode(source).picture().tobytes() == opened(source).tobytes()
+def all_of(source: bytes) -> Image.Image:
+    found = decode(source)
+    return found.cut(whole(found.size))
+
+
+@given(source=random_pngs(), strip_bytes=st.sampled_from([1, 700, 1 << 17]), data=st.data())
+def test_a_png_has_the_pixels_that_pillow_reads(source, strip_bytes, data):
+    theirs = opened(source)
+    left, top = data.draw(st.integers(0, theirs.width - 1)), data.draw(st.integers(0, theirs.height - 1))
+    box = left, top, data.draw(st.integers(left + 1, theirs.width)), data.draw(st.integers(top + 1, theirs.height))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.imaging.png.STRIP_BYTES", strip_bytes)
+        ours = decode(source).cut(box)
+    assert ours.tobytes() == theirs.convert(ours.mode).crop(box).tobytes()
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 def test_a_png_of_many_strips_is_whole(mode):
     image = scene((1200, 700), "RGBA").convert(mode)
-    assert decode(encoded(image)).picture().tobytes() == image.tobytes()
+    assert all_of(encoded(image)).tobytes() == image.convert("RGBA" if mode == "LA" else mode).tobytes()
 
 
 @pytest.mark.parametrize("plan", ["resize/w_100", "crop/x_10,y_5,w_50,h_60", "resize/w_400,limit_0"])
@@ -114,12 +126,15 @@ def test_rows_that_are_not_there_are_not_filtered():
 
 ROW = b"\0" + bytes(30)
 ODD = {
-    "cut short": scanlines(10, 2, 2, ROW),
-    "a filter of its own": scanlines(10, 1, 2, b"\5" + bytes(30)),
-    "no pixels": png(10, 1),
     "a transparent colour": scanlines(10, 1, 2, ROW, (b"tRNS", bytes(6))),
     "a palette": encoded(scene((10, 1)).convert("P")),
     "16 bits": encoded(Image.new("I;16", (10, 1))),
+}
+BROKEN = {
+    "cut short": scanlines(10, 2, 2, ROW),
+    "a filter of its own": scanlines(10, 1, 2, b"\5" + bytes(30)),
+    "no pixels": png(10, 1),
+    "no zlib": png(10, 1, (b"IDAT", b"nothing of the kind"), colours=2),
 }
 
 
@@ -128,16 +143,24 @@ def test_what_is_odd_is_left_to_libvips(source):
     assert decode(source) is None
 
 
+@pytest.mark.parametrize("source", BROKEN.values(), ids=BROKEN)
+def test_what_is_broken_is_told_apart(source):
+    with pytest.raises(Broken):
+        all_of(source)
+
+
 def test_a_wrong_checksum_is_seen():
     data = bytearray(zlib.compress(ROW))
     data[-1] ^= 1
-    assert decode(png(10, 1, (b"IDAT", bytes(data)), colours=2)) is None
+    with pytest.raises(Broken):
+        all_of(png(10, 1, (b"IDAT", bytes(data)), colours=2))
 
 
-@pytest.mark.parametrize("what", ["cut short", "no pixels"])
-def test_a_broken_png_is_refused(what):
+@pytest.mark.parametrize("what", ["cut short", "no pixels", "no zlib"])
+@pytest.mark.parametrize("plan", ["resize/w_5", "flip/h"])
+def test_a_broken_png_is_refused(plan, what):
     with pytest.raises(BadImage):
-        pixels("resize/w_5", ODD[what])
+        pixels(plan, BROKEN[what])
 
 
 def test_rows_that_do_not_fit_are_refused():
