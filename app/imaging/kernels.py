@@ -135,7 +135,7 @@ def reshaped(image: Image.Image | Source, view: View, shrunk: Scale = (1.0, 1.0)
         (across, down),
         size_of(view.after),
         squared=across >= 1 and down >= 1,
-    ).picture()
+    )
 
 
 def round_half_up(value: float) -> int:
@@ -164,7 +164,7 @@ def rotated(image: Image.Image, degrees: float, fill: tuple[int, ...]) -> Image.
     left, top = (canvas[0] - 1) / 2, (canvas[1] - 1) / 2
     if native.available() and image.mode != "L":
         back = (cosine, sine, x - cosine * left - sine * top, -sine, cosine, y + sine * left - cosine * top)
-        return native.affine(Raster.of(image), back, bytes(fill).ljust(4, b"\xff"), canvas).picture()
+        return native.affine(Raster.of(image), back, bytes(fill).ljust(4, b"\xff"), canvas)
     return _with_weighed_colours(
         image,
         lambda pixels: pixels.affine(

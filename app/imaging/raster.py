@@ -10,6 +10,8 @@ from PIL import Image
 from app.core.picture import Box, Size
 from app.imaging.view import size_of, whole
 
+# Pillow keeps what is larger than 16 MB in pieces, else, which Arrow cannot tell. The types know nothing of `core`.
+Image.core.set_block_size(1 << 30)  # type: ignore[attr-defined]
 BYTES = {"L": 1, "LA": 2, "RGB": 3, "RGBX": 4, "RGBA": 4}
 
 
@@ -67,13 +69,22 @@ class Raster:
         layout = "RGBX" if image.mode == "RGB" else image.mode
         try:
             _, capsule = image.__arrow_c_array__()
-        except ValueError:  # the large ones lie in several pieces
+        except ValueError:  # it lies in several pieces
             return cls(image.size, layout, image.tobytes("raw", layout))
         told = _ArrowArray.from_address(_pointer_in(capsule, b"arrow_array"))
         if told.child_count:  # the bands of a pixel
             told = told.children[0].contents
         count = image.width * image.height * BYTES[layout]
         return cls(image.size, layout, (ctypes.c_char * count).from_address(told.buffers[1]), capsule)
+
+    @classmethod
+    def blank(cls, mode: str, size: Size) -> tuple[Image.Image, "Raster"]:
+        """A picture in L, RGB or RGBA, and its pixels, which are about to be written, every one. Raises MemoryError."""
+        image = Image.new(mode, size, None)
+        raster = cls.of(image)
+        if raster.owner is None:
+            raise MemoryError
+        return image, raster
 
     @property
     def mode(self) -> str:

@@ -1,9 +1,11 @@
 """Lanczos in C: within a rounding of what arithmetic says, on pixels where they lie."""
 
+import ctypes
 import itertools
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -88,7 +90,7 @@ def test_every_pixel_is_the_sum_that_arithmetic_gives(data, image, canvas, squar
         part = raster.part(clip)
         rows = [(0, top, size[0], min(top + 4, size[1])) for top in range(0, size[1], 4)]
         strips = data.draw(st.sampled_from([[part], list(map(part.part, rows))]))
-        made = native.resampled(strips, size, raster.layout, (0, 0), step, canvas, squared=squared).picture()
+        made = native.resampled(strips, size, raster.layout, (0, 0), step, canvas, squared=squared)
         assert (made.mode, made.size) == (image.mode, canvas)
         wanted = exact(image.crop(clip), (0.0, 0.0), step, canvas, squared)
         for place, expected in zip(itertools.product(range(canvas[1]), range(canvas[0])), wanted, strict=True):
@@ -101,7 +103,7 @@ def test_every_pixel_is_the_sum_that_arithmetic_gives(data, image, canvas, squar
 def test_a_part_of_a_scaled_picture_is_that_part():
     def scaled(start: Place, canvas: Size) -> Image.Image:
         strips = [Raster.of(scene())]
-        return native.resampled(strips, (240, 160), "RGBX", start, (2.5, 2.5), canvas, squared=True).picture()
+        return native.resampled(strips, (240, 160), "RGBX", start, (2.5, 2.5), canvas, squared=True)
 
     whole, part = scaled((0, 0), (96, 64)), scaled((50, 25), (30, 40))
     assert part.tobytes() == whole.crop((20, 10, 50, 50)).tobytes()
@@ -134,12 +136,33 @@ def test_a_picture_of_pillow_is_read_where_it_lies():
     assert raster.picture().getpixel((0, 0)) == (1, 2, 3)  # it keeps what it shows
 
 
+@pytest.fixture
+def _in_pieces() -> Iterator[None]:
+    """Pillow's own setting."""
+    ours = Image.core.get_block_size()
+    Image.core.set_block_size(16 << 20)
+    yield
+    Image.core.set_block_size(ours)
+
+
+@pytest.mark.usefixtures("_in_pieces")
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
-def test_a_large_picture_that_pillow_keeps_in_pieces_is_read_too(mode):
+def test_a_picture_that_pillow_keeps_in_pieces_is_read_too(mode):
     image = scene((6000, 3000), "RGBA").convert(mode)
     assert difference(Raster.of(image).picture(), image) == 0
     view = View.of(image.size).resize((60, 30))
     assert difference(kernels.reshaped(image, view), scene((60, 30), "RGBA").convert(mode)) < 12
+    if mode == "RGB":
+        with pytest.raises(MemoryError):
+            Raster.blank(mode, image.size)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_large_picture_is_read_and_written_where_it_lies(mode):
+    image, raster = Raster.blank(mode, (6000, 3000))
+    ctypes.memset(raster.address, 77, len(raster.pixels))
+    assert image.getextrema() == ((77, 77) if mode == "L" else ((77, 77),) * len(mode))
+    assert Raster.of(image).address == raster.address
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])

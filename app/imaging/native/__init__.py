@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from app.core.picture import Size
 from app.imaging.raster import BYTES, Raster
 
@@ -19,34 +21,33 @@ def available() -> bool:
     return LIBRARY.exists()
 
 
-def affine(raster: Raster, back: Back, fill: bytes, canvas: Size) -> Raster:
+def affine(raster: Raster, back: Back, fill: bytes, canvas: Size) -> Image.Image:
     """A picture of `canvas` whose pixel (X, Y) is taken from (a X + b Y + c, d X + e Y + f), bicubic.
 
-    `raster` is RGBX or RGBA, and so is the result; around the picture lies `fill`. Alpha weighs the colours.
+    `raster` is RGBX or RGBA, and the result RGB or RGBA; around the picture lies `fill`. Alpha weighs the colours.
     """
     if raster.layout not in ("RGBX", "RGBA") or len(fill) != 4:
         raise ValueError("pixels of 4 bytes are wanted")
-    out = uninitialised(canvas[0] * canvas[1] * 4)
+    image, made = Raster.blank(raster.mode, canvas)
     has_alpha = raster.layout == "RGBA"
     _library().imgfn_affine(
-        raster.address, *raster.size, (ctypes.c_double * 6)(*back), fill, has_alpha, _at(out), *canvas
+        raster.address, *raster.size, (ctypes.c_double * 6)(*back), fill, has_alpha, made.address, *canvas
     )
-    return Raster(canvas, raster.layout, out)
+    return image
 
 
 def resampled(
     strips: Iterable[Raster], size: Size, layout: str, start: Place, step: Place, canvas: Size, *, squared: bool
-) -> Raster:
+) -> Image.Image:
     """A picture of `canvas`; each pixel stands for a box of `step` pixels, the first one's from `start` on: Lanczos.
 
     `strips` are all rows of a picture of `size`, from the top on; 4 goes into the number of each one's, but for the
-    last. `layout` is L, RGB, RGBX or RGBA, and the result's L, RGBX or RGBA. Alpha weighs the colours. With `squared`
+    last. `layout` is L, RGB, RGBX or RGBA, and the result L, RGB or RGBA. Alpha weighs the colours. With `squared`
     light is added up: what is stored grows about as the root of it. Raises MemoryError.
     """
     if layout == "LA" or min(*size, *step, *canvas) <= 0:
         raise ValueError("there is no such picture")
-    made_of = "RGBX" if layout == "RGB" else layout
-    made = Raster(canvas, made_of, uninitialised(canvas[0] * canvas[1] * BYTES[made_of]))
+    image, made = Raster.blank("RGB" if layout == "RGBX" else layout, canvas)
     library, numbers = _library(), ctypes.c_double * 2
     state = library.imgfn_resampler(
         *size, BYTES[layout], numbers(*start), numbers(*step), layout == "RGBA", squared, *canvas
@@ -64,7 +65,7 @@ def resampled(
             raise ValueError("the strips end too early")
     finally:
         library.imgfn_forget(state)
-    return made
+    return image
 
 
 def unfilter(raw: bytes, bands: int, length: int, out: bytearray, row: int) -> None:
@@ -112,7 +113,7 @@ def _library() -> ctypes.CDLL:
     library.imgfn_add.restype = None
     library.imgfn_forget.argtypes = [address]
     library.imgfn_forget.restype = None
-    library.imgfn_affine.argtypes = [address, number, number, numbers, reading, number, writing, number, number]
+    library.imgfn_affine.argtypes = [address, number, number, numbers, reading, number, address, number, number]
     library.imgfn_affine.restype = None
     library.imgfn_unfilter.argtypes = [reading, size, size, size, writing]
     library.imgfn_unfilter.restype = number
