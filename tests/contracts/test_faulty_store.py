@@ -47,17 +47,27 @@ def direct(minio_server, proxy) -> MinioStore:
     return store
 
 
-@pytest.fixture
-def store(minio_server, proxy, direct) -> MinioStore:
-    """The same bucket through the proxy."""
+def through(proxy: FaultyProxy, minio_server, bucket: str, patience: float = 1) -> MinioStore:
     return open_bucket(
         minio_server,
         endpoint=proxy.endpoint,
-        bucket=direct.bucket,
-        connect_seconds=0.3,
-        read_seconds=0.4,
-        deadline_seconds=DEADLINE_SECONDS,
+        bucket=bucket,
+        connect_seconds=0.3 * patience,
+        read_seconds=0.4 * patience,
+        deadline_seconds=DEADLINE_SECONDS * patience,
     )
+
+
+@pytest.fixture
+def store(minio_server, proxy, direct) -> MinioStore:
+    """The same bucket through the proxy."""
+    return through(proxy, minio_server, direct.bucket)
+
+
+@pytest.fixture
+def patient(minio_server, proxy, direct) -> MinioStore:
+    """The same for what the proxy does no harm to: a disk may be busy."""
+    return through(proxy, minio_server, direct.bucket, 10)
 
 
 def read(store: MinioStore, name: str) -> bytes:
@@ -79,17 +89,17 @@ def fault_of(act: Callable[[], object]) -> Fault | None:
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("fault", ["delay", "drip", "drip-body", "reset", "swallow", "cut-head", "cut-body", "away"])
-def test_a_store_that_misbehaves_gives_a_fault_in_time_and_nothing_half(store, direct, proxy, fault, act):
-    proxy.fault = fault
-    begun = time.monotonic()
-    answer = fault_of(lambda: ACTS[act](store))
-    seconds = time.monotonic() - begun
-    proxy.fault = "none"
+def test_a_store_that_misbehaves_gives_a_fault_in_time_and_nothing_half(store, patient, direct, proxy, fault, act):
     # An answer without a body has none that could drip or be cut.
     whole = fault in ("drip-body", "cut-body") and act not in ("open", "list", "put-large")
+    proxy.fault = fault
+    begun = time.monotonic()
+    answer = fault_of(lambda: ACTS[act](patient if whole else store))
+    seconds = time.monotonic() - begun
+    proxy.fault = "none"
     expected = StoreTimeout if fault in ("delay", "drip", "drip-body", "swallow") else StoreUnavailable
     assert answer is None if whole else type(answer) is expected
-    assert seconds < DEADLINE_SECONDS + 0.5
+    assert whole or seconds < DEADLINE_SECONDS + 0.5
     assert read(direct, "old") == CONTENT
     stored = {str(stat.key) for stat in direct.list()}
     assert "new" not in stored or read(direct, "new") in (CONTENT, LARGE)
