@@ -109,8 +109,8 @@ def _load_by_us(source: bytes, header: Header, view: View) -> tuple[Image.Image 
     pixels: Source | None = None
     has_profile = False
     match header.format.name:
-        case "png":
-            pixels, has_profile = png.decode(source), png.has_profile(source)
+        case "png" if rows := png.decode(source):
+            pixels, has_profile = rows, rows.has_profile
         case "webp":
             pixels = webp.decode(source, header.size, header.mode, roughly=_shrinks_by(view) >= ROUGH_WEBP)
             has_profile = webp.has_profile(source)

@@ -34,6 +34,7 @@ class Rows:
     """The pixels of a PNG, decoded as they are asked for. Both methods raise Broken."""
 
     size: Size
+    has_profile: bool  # of colours
     _stored: str  # its layout in the file
     _deflated: tuple[memoryview, ...]
 
@@ -84,9 +85,10 @@ class _Inflater:
         """So many bytes. Raises IsalError, and EOFError where there are fewer."""
         parts = []
         while count:
-            piece = next(self._pieces, b"") if self._inflater.needs_input else b""
+            hungry = self._inflater.needs_input
+            piece = next(self._pieces, b"") if hungry else b""
             part = self._inflater.decompress(piece, count)
-            if not part and not piece:
+            if hungry and not (piece or part):
                 raise EOFError
             parts.append(part)
             count -= len(part)
@@ -102,15 +104,11 @@ def decode(source: bytes) -> Rows | None:
         return None
     width, height, depth, colours, _, _, interlace = struct.unpack_from(">IIBBBBB", source, 16)
     chunks = list(png_chunks(source))
-    if depth != 8 or colours not in LAYOUTS or interlace or any(kind == b"tRNS" for kind, _, _ in chunks):
+    kinds = {kind for kind, _, _ in chunks}
+    if depth != 8 or colours not in LAYOUTS or interlace or b"tRNS" in kinds:
         return None
     data = (memoryview(source)[start : start + length] for kind, start, length in chunks if kind == b"IDAT")
-    return Rows((width, height), LAYOUTS[colours], tuple(data))
-
-
-def has_profile(source: bytes) -> bool:
-    """Whether it has a colour profile."""
-    return any(kind == b"iCCP" for kind, _, _ in png_chunks(source))
+    return Rows((width, height), b"iCCP" in kinds, LAYOUTS[colours], tuple(data))
 
 
 def encode(pixels: bytes, size: Size, bands: int, icc: bytes | None) -> bytes | None:

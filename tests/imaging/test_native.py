@@ -61,13 +61,19 @@ def all_of(source: bytes) -> Image.Image:
     return found.cut(whole(found.size))
 
 
-@given(source=random_pngs(), strip_bytes=st.sampled_from([1, 700, 1 << 17]), data=st.data())
-def test_a_png_has_the_pixels_that_pillow_reads(source, strip_bytes, data):
+@given(
+    source=random_pngs(),
+    strip_bytes=st.sampled_from([1, 700, 1 << 17]),
+    piece_bytes=st.sampled_from([1, 2, 7, 64, 1 << 16]),
+    data=st.data(),
+)
+def test_a_png_has_the_pixels_that_pillow_reads(source, strip_bytes, piece_bytes, data):
     theirs = opened(source)
     left, top = data.draw(st.integers(0, theirs.width - 1)), data.draw(st.integers(0, theirs.height - 1))
     box = left, top, data.draw(st.integers(left + 1, theirs.width)), data.draw(st.integers(top + 1, theirs.height))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.imaging.png.STRIP_BYTES", strip_bytes)
+        patch.setattr("app.imaging.png.PIECE_BYTES", piece_bytes)
         ours = decode(source).cut(box)
     assert ours.tobytes() == theirs.convert(ours.mode).crop(box).tobytes()
 
