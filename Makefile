@@ -11,7 +11,7 @@ help:  ## what can be made
 
 install: $(STAMP)  ## make the environment in .venv
 
-$(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard app/imaging/native/*.[ch])
+$(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard app/imgfn/imaging/native/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit("imgfn needs Python 3.11 or later, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
@@ -54,7 +54,8 @@ fc-code: $(STAMP)  ## what Function Compute gets, in deploy/fc/code
 	$(FC_PIP) install --constraint constraints.txt --find-links deploy/fc/wheels --target deploy/fc/code \
 		--python-version 3.12 --only-binary=:all: --platform linux_x86_64 --platform manylinux2014_x86_64 \
 		$(foreach glibc,2_17 2_24 2_26 2_27 2_28,--platform manylinux_$(glibc)_x86_64) .
-	install -D deploy/fc/bridge.py deploy/fc/code/deploy/fc/bridge.py
+	install -D --mode 644 --target-directory deploy/fc/code/functions functions/*.py
+	install -D --mode 644 deploy/fc/bridge.py deploy/fc/code/deploy/fc/bridge.py
 
 test-corpus: $(STAMP)  ## every file of the folder IMGFN_CORPUS through a real server, as a table
 	$(BIN)/python -m tests.hostile.corpus

@@ -1,4 +1,4 @@
-"""Compiles app/imaging/native while imgfn is installed; without a compiler the package is pure Python and slower."""
+"""Compiles the C loops while imgfn is installed; without a compiler the package is pure Python and slower."""
 
 import os
 import shlex
@@ -9,7 +9,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER, LIBRARY = "app/imaging/native", "app/imaging/native/libnative.so"
+FOLDER, LIBRARY = "app/imgfn/imaging/native", "app/imgfn/imaging/native/libnative.so"
 OPTIONS = ("-O3", "-fno-math-errno", "-shared", "-fPIC")
 
 

@@ -20,8 +20,8 @@ HANDLER = """
 import io, json, statistics, sys, time
 from pathlib import Path
 from werkzeug.test import EnvironBuilder, run_wsgi_app
-from app import wiring
-from app.core.key import Key
+from imgfn import wiring
+from imgfn.core.key import Key
 from functions import proc
 
 source = Path(sys.argv[1])

@@ -11,11 +11,11 @@ WHITE = (255, 255, 255)
 
 
 def ours() -> Contender:
-    """`app.imaging.render`, with the plan that a URL would give."""
-    import app.ops  # noqa: F401  registers the operations
-    from app.core.plan import parse_path
-    from app.imaging.limits import Limits
-    from app.imaging.render import render
+    """`imgfn.imaging.render`, with the plan that a URL would give."""
+    import imgfn.ops  # noqa: F401  registers the operations
+    from imgfn.core.plan import parse_path
+    from imgfn.imaging.limits import Limits
+    from imgfn.imaging.render import render
 
     limits = Limits()
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from app.rendering.pool import ENVIRONMENT
+from imgfn.renderpool.launcher import ENVIRONMENT
+
 from bench.cells import CELLS, ROTATE, Cell
 from bench.contenders import CONTENDERS
 from bench.photos import Sources

@@ -1,3 +1,3 @@
-"""For `gunicorn -c deploy/gunicorn.conf.py`, and what `imgfn serve` uses: app/web/server.py."""
+"""For `gunicorn -c deploy/gunicorn.conf.py`, and what `imgfn serve` uses: app/imgfn/web/server.py."""
 
-from app.web.server import *  # noqa: F403  # gunicorn reads every name
+from imgfn.server.config import *  # noqa: F403  # gunicorn reads every name

@@ -4,12 +4,12 @@ import re
 import sys
 from pathlib import Path
 
-import app.ops  # noqa: F401  fills the registry
-from app import reference
+import imgfn.ops  # noqa: F401  fills the registry
+from imgfn.config import tables
 
 TABLES = {
-    "operations": reference.write_markdown(reference.tabulate_operations(), code_columns=2),
-    "settings": reference.write_markdown(reference.tabulate_settings(), code_columns=1),
+    "operations": tables.write_markdown(tables.tabulate_operations(), code_columns=2),
+    "settings": tables.write_markdown(tables.tabulate_settings(), code_columns=1),
 }
 
 

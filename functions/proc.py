@@ -4,17 +4,17 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from app import wiring
-from app.access import admit, grant_upload
-from app.answers import Answer, chosen_part, not_modified, picture, receipt
-from app.cloud import remember_request
-from app.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey
-from app.core.key import Key
-from app.core.plan import EMPTY, Plan, parse_oss, parse_path, suggestion
-from app.exchange import Exchange
-from app.http import serve
-from app.saving import ACTION, SaveAs, parse_saveas
-from app.service import Wanted
+from imgfn import wiring
+from imgfn.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey
+from imgfn.core.key import Key
+from imgfn.core.plan import EMPTY, Plan, parse_oss, parse_path, suggestion
+from imgfn.http.authorization import admit, grant_upload
+from imgfn.http.function_compute import remember_request
+from imgfn.http.request import Exchange
+from imgfn.http.responses import Answer, chosen_part, not_modified, picture, receipt
+from imgfn.http.saveas import ACTION, SaveAs, parse_saveas
+from imgfn.http.serve import serve
+from imgfn.service.service import Wanted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

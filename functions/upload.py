@@ -5,18 +5,17 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from imgfn import wiring
+from imgfn.core.faults import InvalidArgument
+from imgfn.core.key import Key
+from imgfn.http.authorization import grant_upload, require_admin
+from imgfn.http.function_compute import remember_request
+from imgfn.http.request import Exchange
+from imgfn.http.responses import Answer, receipt
+from imgfn.http.serve import serve
+from imgfn.http.uploads import receive_one, receive_parts
+from imgfn.service.service import Received
 from werkzeug.wrappers import Request
-
-from app import wiring
-from app.access import grant_upload, require_admin
-from app.answers import Answer, receipt
-from app.cloud import remember_request
-from app.core.faults import InvalidArgument
-from app.core.key import Key
-from app.exchange import Exchange
-from app.http import serve
-from app.receiving import receive_one, receive_parts
-from app.service import Received
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

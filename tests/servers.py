@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from app.stores.credentials import Keys
-from app.stores.minio import MinioStore
+from imgfn.stores.s3.credentials import Keys
+from imgfn.stores.s3.store import MinioStore
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30
@@ -208,10 +207,9 @@ def serving(folder: Path, /, *arguments: str, ready: str = "/healthz", **setting
     environ = {name: value for name, value in os.environ.items() if not name.startswith("IMGFN_")}
     own = {"folder": str(folder / "data"), "runtime_dir": str(folder / "runtime"), "port": "0"} | settings
     environ |= {f"IMGFN_{name.upper()}": value for name, value in own.items()}
-    arguments = arguments or ("--config", "python:app.web.server")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *arguments],
+            [sys.executable, "-P", "-m", *(("gunicorn", *arguments) if arguments else ("imgfn.server",))],
             cwd=folder,  # where no .env lies
             env=environ | {"PYTHONPATH": str(ROOT)},
             stdout=log,

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from imgfn.core.registry import REGISTRY
 from PIL import Image
 
-from app.core.spec import REGISTRY
 from tests.servers import ROOT
 
 
@@ -22,7 +22,7 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
     environ = {name: value for name, value in os.environ.items() if not name.startswith("IMGFN_")}
     own = {"folder": "data", "runtime_dir": str(folder / "runtime"), "render": "inline"} | settings
     return subprocess.run(
-        [sys.executable, "-c", "from app.cli import main; main(prog_name='imgfn')", *arguments],
+        [sys.executable, "-c", "from imgfn.cli.main import main; main(prog_name='imgfn')", *arguments],
         cwd=folder,
         env=environ | {"PYTHONPATH": str(ROOT)} | {f"IMGFN_{name.upper()}": value for name, value in own.items()},
         capture_output=True,

@@ -7,10 +7,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-
-from app.core.faults import SlowDown
-from app.core.turns import turn
-from app.flights import Flights
+from imgfn.core.faults import SlowDown
+from imgfn.process.scheduler import turn
+from imgfn.service.singleflight import Flights
 
 
 def fly(gate: Barrier, lock: Path, landed: Path, count: Path) -> None:

@@ -1,9 +1,8 @@
+import imgfn.ops  # noqa: F401  fills the registry
 import jsonschema_rs
-
-import app.ops  # noqa: F401  fills the registry
-from app.core.plan import parse_path
-from app.core.spec import REGISTRY
-from app.openapi import openapi_document
+from imgfn.core.plan import parse_path
+from imgfn.core.registry import REGISTRY
+from imgfn.http.openapi import openapi_document
 
 
 def test_the_document_is_valid_openapi() -> None:

@@ -1,10 +1,9 @@
 import json
 
+import imgfn.ops  # noqa: F401  fills the registry
 import jsonschema_rs
-
-import app.ops  # noqa: F401  fills the registry
-from app.core.spec import REGISTRY
-from app.openapi import operations_document
+from imgfn.core.registry import REGISTRY
+from imgfn.http.openapi import operations_document
 
 
 def test_every_operation_is_in_the_document_in_order():

@@ -1,9 +1,8 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-
-from app.core.faults import InvalidArgument
-from app.web.playground import find_shared_modules, playground
+from imgfn.core.faults import InvalidArgument
+from imgfn.web.playground import find_shared_modules, playground
 
 
 @pytest.fixture

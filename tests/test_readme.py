@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from imgfn.web.sample import SAMPLE
 from PIL import Image
 
-from app.sample import SAMPLE
 from tests.servers import ROOT, Server, serving
 
 READMES = ("README.md", "README.zh.md")
@@ -60,7 +60,7 @@ def test_every_line_of_the_readme_works_as_printed(name: str, server: Server, tm
 def test_the_four_lines_are_those_of_the_tutorial_and_those_that_serve_prints():
     lines = blocks(read("README.md"), "sh")[0]
     assert lines == blocks(read("README.zh.md"), "sh")[0]
-    printed = read("app/cli.py").replace("{origin}", "http://127.0.0.1:8000")
+    printed = read("app/imgfn/cli/main.py").replace("{origin}", "http://127.0.0.1:8000")
     for line in lines.splitlines():
         assert line in printed
 
@@ -82,9 +82,9 @@ def test_the_example_of_an_operation_is_one(tmp_path: Path):
     run = """
 import io, example
 from PIL import Image
-from app.core.plan import parse_path
-from app import wiring
-from app.core.settings import load_settings
+from imgfn.core.plan import parse_path
+from imgfn import wiring
+from imgfn.config.settings import load_settings
 plan, _ = parse_path("posterize/1")
 source = open(SAMPLE, "rb")
 rendered = wiring.build_renderer(load_settings(render="inline")).render(source, SIZE, plan, {})

@@ -3,16 +3,15 @@ import os
 import re
 from pathlib import Path
 
+import imgfn.ops  # noqa: F401  fills the registry
 import pytest
+from imgfn.core.faults import NoSuchStyle
+from imgfn.core.key import Key
+from imgfn.core.plan import Plan, parse_oss, parse_path
+from imgfn.service import styles
+from imgfn.service.styles import Styles, from_file, from_store, parse_styles
+from imgfn.stores.folder.store import FolderStore
 from structlog.testing import capture_logs
-
-import app.ops  # noqa: F401  fills the registry
-from app import styles
-from app.core.faults import NoSuchStyle
-from app.core.key import Key
-from app.core.plan import Plan, parse_oss, parse_path
-from app.stores.folder import FolderStore
-from app.styles import Styles, from_file, from_store, parse_styles
 
 THUMB = "resize/w_20,h_20,m_fill/format/webp"
 

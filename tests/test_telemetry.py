@@ -7,8 +7,8 @@ import sys
 from tests.servers import ROOT
 
 LOG = """
-from app.log import bind, log
-from app.telemetry import configure_logging
+from imgfn.observability.log import bind, log
+from imgfn.observability.events import configure_logging
 configure_logging("info")
 bind(request_id="id-1")
 log.info("request", function="proc", key="图.png")

@@ -61,7 +61,7 @@ const EN = {
   qrLocal: "This server listens on this machine only; a phone cannot reach it.",
   notPicture: "{name} is not a picture.",
   remembered: "Uploaded: {name}",
-  rooms: { geometry: "Shape", colour: "Colour", compose: "Marks and text", output: "Output", report: "Measure" },
+  categories: { geometry: "Shape", colour: "Colour", compose: "Marks and text", output: "Output", report: "Measure" },
   presets: { rotate: "Rotate", thumbnail: "Thumbnail", circle: "Circle", webp: "WebP", watermark: "Watermark" },
   faults: {
     Offline: "The server cannot be reached. Check the connection, then try again.",
@@ -148,7 +148,7 @@ const ZH = {
   qrLocal: "服务器只在本机上监听,手机还访问不到它。",
   notPicture: "{name} 不是图片。",
   remembered: "已上传:{name}",
-  rooms: { geometry: "形状", colour: "色彩", compose: "水印与文字", output: "输出", report: "测量" },
+  categories: { geometry: "形状", colour: "色彩", compose: "水印与文字", output: "输出", report: "测量" },
   presets: { rotate: "旋转", thumbnail: "缩略图", circle: "圆形", webp: "WebP", watermark: "水印" },
   faults: {
     Offline: "连接不上服务器。请检查网络,然后重试。",

@@ -4,9 +4,8 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from app.core.faults import Expired, SignatureDoesNotMatch
-from app.signing import sign, verify
+from imgfn.core.faults import Expired, SignatureDoesNotMatch
+from imgfn.http.signing import sign, verify
 
 KEYS = {"new": "a secret of the new key", "old": "a secret of the old key"}
 SOON = int(time.time()) + 600

@@ -92,8 +92,8 @@ test("every word that a page or a template asks for exists", () => {
   const path = require("node:path");
   const root = path.join(__dirname, "..", "..");
   const files = [
-    "app/web/playground/index.html",
-    ...fs.readdirSync(path.join(root, "app/web/playground")).filter((name) => name.endsWith(".js")).map((name) => `app/web/playground/${name}`),
+    "app/imgfn/web/playground/index.html",
+    ...fs.readdirSync(path.join(root, "app/imgfn/web/playground")).filter((name) => name.endsWith(".js")).map((name) => `app/imgfn/web/playground/${name}`),
     "miniprogram/pages/index/index.axml",
     "miniprogram/pages/index/index.js",
     "miniprogram/pages/index/view.js",

@@ -2,15 +2,15 @@
 
 import io
 
+from imgfn.core.faults import Fault, InvalidArgument, MissingArgument
+from imgfn.core.kinds import encode_base64
+from imgfn.core.plan import parse_oss
+from imgfn.http.saveas import parse_saveas
+from imgfn.imaging.limits import Limits
+from imgfn.imaging.render import render
+from imgfn.service.styles import parse_styles
 from PIL import Image
 
-from app.core.faults import Fault, InvalidArgument, MissingArgument
-from app.core.kinds import encode_base64
-from app.core.plan import parse_oss
-from app.imaging.limits import Limits
-from app.imaging.render import render
-from app.saving import parse_saveas
-from app.styles import parse_styles
 from tests.conformance.pictures import encoded
 from tests.conformance.row import Row, allowed, refused
 

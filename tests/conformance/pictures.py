@@ -2,11 +2,10 @@
 
 import io
 
+from imgfn.core.plan import parse_oss
+from imgfn.imaging.limits import Limits
+from imgfn.imaging.render import Rendered, render
 from PIL import Image, ImageDraw
-
-from app.core.plan import parse_oss
-from app.imaging.limits import Limits
-from app.imaging.render import Rendered, render
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

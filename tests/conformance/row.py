@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.core.faults import Fault, InvalidArgument
+from imgfn.core.faults import Fault, InvalidArgument
+
 from tests.conformance.pictures import PNG, answer
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.core.key import Key
-from app.stores.folder import FolderStore
+from imgfn.core.key import Key
+from imgfn.stores.folder.store import FolderStore
 
 
 def storm(store: FolderStore, thread: int) -> None:

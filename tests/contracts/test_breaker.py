@@ -1,9 +1,8 @@
 import time
 
 import pytest
-
-from app.core.faults import StoreUnavailable
-from app.stores.breaker import Breaker
+from imgfn.core.faults import StoreUnavailable
+from imgfn.stores.s3.breaker import Breaker
 
 REST_SECONDS = 0.05
 

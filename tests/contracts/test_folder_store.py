@@ -11,10 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
-from app.core.faults import Fault, NoSuchKey, SlowDown, StoreFull, StoreReadOnly, StoreUnavailable
-from app.core.key import Key
-from app.stores.folder import FolderStore
+from imgfn.core.faults import Fault, NoSuchKey, SlowDown, StoreFull, StoreReadOnly, StoreUnavailable
+from imgfn.core.key import Key
+from imgfn.stores.folder.store import FolderStore
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 STORM = Path(__file__).with_name("put_storm.py")
@@ -88,7 +87,7 @@ def test_a_file_that_a_person_dropped_in_and_changed_has_its_new_type(store, roo
 
 
 def test_versions_that_memory_has_no_room_for_are_described_all_the_same(store, root, monkeypatch):
-    monkeypatch.setattr("app.stores.versions.MOST_KNOWN", 2)
+    monkeypatch.setattr("imgfn.stores.folder.versions.MOST_KNOWN", 2)
     for name in "abc":
         put(store, name, PNG, meta={"note": name})
         (root / f"{name}.dropped").write_bytes(PNG)

@@ -11,17 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from imgfn.config.settings import load_settings
+from imgfn.core.faults import BadRequest, Fault, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
+from imgfn.core.key import Key
+from imgfn.core.store import Stat
+from imgfn.stores.s3.credentials import Keys, read_context, read_environment
+from imgfn.stores.s3.objects import differs
+from imgfn.stores.s3.store import MinioStore
+from imgfn.wiring import build_keys, build_store
 from minio import Minio as Client
 from minio.credentials import AssumeRoleProvider
 
-from app.core.faults import BadRequest, Fault, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
-from app.core.key import Key
-from app.core.settings import load_settings
-from app.core.store import Stat
-from app.stores.credentials import Keys, read_context, read_environment
-from app.stores.minio import MinioStore
-from app.stores.s3 import differs
-from app.wiring import build_keys, build_store
 from tests.servers import open_bucket, running_minio
 
 pytestmark = pytest.mark.real

@@ -1,14 +1,13 @@
 from typing import Any
 
+import imgfn.ops  # noqa: F401  fills the registry
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-import app.ops  # noqa: F401  fills the registry
-from app.core.faults import Fault, InvalidArgument, MissingArgument
-from app.core.kinds import Float, Int, Text, decode_base64, encode_base64
-from app.core.plan import MAX_MARKS, MAX_STEPS, Plan, Step, parse_oss, parse_path
-from app.core.spec import REGISTRY, Operation
+from imgfn.core.faults import Fault, InvalidArgument, MissingArgument
+from imgfn.core.kinds import Float, Int, Text, decode_base64, encode_base64
+from imgfn.core.plan import MAX_MARKS, MAX_STEPS, Plan, Step, parse_oss, parse_path
+from imgfn.core.registry import REGISTRY, Operation
 
 
 def values_of(kind: Any) -> st.SearchStrategy[str]:

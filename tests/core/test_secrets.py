@@ -2,8 +2,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-
-from app.core.settings import BadSettings, load_settings
+from imgfn.config.settings import BadSettings, load_settings
 
 SECRET = "correct-horse-battery"
 

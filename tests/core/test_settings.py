@@ -1,9 +1,8 @@
 from pathlib import Path
 
 import pytest
-
-from app.core.settings import BadSettings, Settings, load_settings
-from app.core.variables import describe_format
+from imgfn.config.environment import describe_format
+from imgfn.config.settings import BadSettings, Settings, load_settings
 
 
 @pytest.fixture(autouse=True)

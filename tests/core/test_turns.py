@@ -2,7 +2,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from app.core.turns import PATIENCE_SECONDS, Turn
+from imgfn.process.scheduler import PATIENCE_SECONDS, Turn
 
 SOON = 5 * PATIENCE_SECONDS
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from app.core.settings import Settings
+from imgfn.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 CLOUD = ROOT / "deploy" / "fc"
@@ -55,7 +54,7 @@ def test_the_custom_runtime_starts_our_gunicorn_where_function_compute_looks_for
     arguments = dict(zip(config["args"][::2], config["args"][1::2], strict=True))
     assert int(arguments["--keep-alive"]) >= 15 * 60
     module = arguments["--config"].removeprefix("python:")
-    assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+    assert (ROOT / "app" / f"{module.replace('.', '/')}.py").is_file()
 
 
 @pytest.mark.parametrize("part", [*functions_of_fun(), *functions_of_fc3()], ids=str)

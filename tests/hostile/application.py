@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from app import wiring
-from app.web.shell import create_app
+from imgfn import wiring
+from imgfn.web.app import create_app
+
 from tests.hostile.recording import record_stores
 
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from app.core.key import Key
-from app.stores.folder import FolderStore
+from imgfn.core.key import Key
+from imgfn.stores.folder.store import FolderStore
+
 from tests.hostile.storm import render_children
 from tests.hostile.target import children
 from tests.servers import Server, serving

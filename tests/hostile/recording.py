@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from app import wiring
+from imgfn import wiring
 
 VERBS = ("stat", "open", "put", "delete", "list")
 

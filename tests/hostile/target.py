@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.key import Key
-from app.stores.folder import FolderStore
+from imgfn.core.key import Key
+from imgfn.stores.folder.store import FolderStore
+
 from tests.servers import Answer, Server, serving
 
-WITNESSED = ("--config", "python:app.web.server", "tests.hostile.application:create()")
+WITNESSED = ("--config", "python:imgfn.server.config", "tests.hostile.application:create()")
 
 
 @dataclass(frozen=True)

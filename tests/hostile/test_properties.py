@@ -9,17 +9,17 @@ from urllib.parse import quote, quote_from_bytes
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from imgfn import wiring
+from imgfn.core.faults import Fault
+from imgfn.core.key import BIDI, Key
+from imgfn.core.plan import parse_oss, parse_path
+from imgfn.core.registry import REGISTRY
+from imgfn.functions import proc, upload
+from imgfn.imaging.codecs.decode import inspect
+from imgfn.imaging.limits import Limits
+from imgfn.ops import load_operations
 from werkzeug.test import Client
 
-from app import wiring
-from app.core.faults import Fault
-from app.core.key import BIDI, Key
-from app.core.plan import parse_oss, parse_path
-from app.core.spec import REGISTRY
-from app.imaging.decode import inspect
-from app.imaging.limits import Limits
-from app.ops import load_operations
-from functions import proc, upload
 from tests.hostile.bombs import BOMBS, bmp_of_4_gigapixels, gif, jpeg, png, tiff, webp_of_5k_frames
 from tests.hostile.disguises import POLYGLOTS
 from tests.hostile.recording import record_stores
@@ -188,7 +188,7 @@ def test_a_header_check_knows_the_size_or_refuses(body: bytes):
 @settings(deadline=None)
 @pytest.mark.hard
 def test_a_broken_file_is_rendered_or_refused(body: bytes, plan: str):
-    from app.imaging.render import render
+    from imgfn.imaging.render import render
 
     try:
         rendered = render(body, parse_path(f"{plan}/x")[0], Limits(max_pixels=1_000_000), {})

@@ -3,11 +3,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from imgfn import wiring
+from imgfn.functions import proc, upload
 from PIL import Image
 from werkzeug.test import Client
-
-from app import wiring
-from functions import proc, upload
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from imgfn import wiring
+from imgfn.core.key import Key
+from imgfn.core.kinds import encode_base64
+from imgfn.functions import proc
 from PIL import Image
 from werkzeug.test import Client
-
-from app import wiring
-from app.core.key import Key
-from app.core.kinds import encode_base64
-from functions import proc
 
 THUMB = "image/resize,w_20"
 

@@ -1,12 +1,11 @@
 import re
 from collections.abc import Callable
 
+import imgfn.ops  # noqa: F401  fills the registry
 import pytest
+from imgfn.core.registry import REGISTRY
+from imgfn.web.app import create_app
 from werkzeug.test import Client
-
-import app.ops  # noqa: F401  fills the registry
-from app.core.spec import REGISTRY
-from app.web.shell import create_app
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from imgfn import wiring
+from imgfn.core.key import Key
 from PIL import Image
 from werkzeug.test import Client
-
-from app import wiring
-from app.core.key import Key
 
 
 def stored_keys() -> list[str]:

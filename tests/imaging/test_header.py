@@ -5,11 +5,11 @@ import tracemalloc
 import zlib
 
 import pytest
+from imgfn.core.faults import BadImage, ImageTooLarge, UnsupportedMediaType
+from imgfn.imaging.codecs.decode import inspect
+from imgfn.imaging.limits import Limits
 from PIL import Image
 
-from app.core.faults import BadImage, ImageTooLarge, UnsupportedMediaType
-from app.imaging.decode import inspect
-from app.imaging.limits import Limits
 from tests.imaging.rendering import pixels, rendered
 from tests.pictures import animation, difference, encoded, oriented, png, quarters, scene
 

@@ -5,8 +5,7 @@ import resource
 from pathlib import Path
 
 import pytest
-
-from app.imaging import memory
+from imgfn.imaging import memory
 
 MIB = 1 << 20
 

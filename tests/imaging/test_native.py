@@ -7,13 +7,13 @@ import zlib
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from imgfn.core.faults import BadImage
+from imgfn.imaging import kernels, native
+from imgfn.imaging.codecs.png import LAYOUTS, Broken, decode, encode
+from imgfn.imaging.raster import BYTES, Raster
+from imgfn.imaging.view import whole
 from PIL import Image
 
-from app.core.faults import BadImage
-from app.imaging import kernels, native
-from app.imaging.png import LAYOUTS, Broken, decode, encode
-from app.imaging.raster import BYTES, Raster
-from app.imaging.view import whole
 from tests.imaging.rendering import pixels, rendered
 from tests.pictures import difference, encoded, opened, png, scene
 from tests.servers import need
@@ -22,7 +22,7 @@ from tests.servers import need
 @pytest.fixture(autouse=True, scope="module")
 def _compiled() -> None:
     if not native.available():
-        need("app/imaging/native/libnative.so", "no compiler was there when imgfn was installed")
+        need("app/imgfn/imaging/native/libnative.so", "no compiler was there when imgfn was installed")
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_a_png_has_the_pixels_that_pillow_reads(source, strip_bytes, piece_bytes
     left, top = data.draw(st.integers(0, theirs.width - 1)), data.draw(st.integers(0, theirs.height - 1))
     box = left, top, data.draw(st.integers(left + 1, theirs.width)), data.draw(st.integers(top + 1, theirs.height))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.imaging.png.STRIP_BYTES", strip_bytes)
-        patch.setattr("app.imaging.png.PIECE_BYTES", piece_bytes)
+        patch.setattr("imgfn.imaging.codecs.png.STRIP_BYTES", strip_bytes)
+        patch.setattr("imgfn.imaging.codecs.png.PIECE_BYTES", piece_bytes)
         ours = decode(source).cut(box)
     assert ours.tobytes() == theirs.convert(ours.mode).crop(box).tobytes()
 
@@ -90,7 +90,7 @@ def test_a_png_comes_out_as_by_libvips(plan, mode, monkeypatch):
     source = encoded(scene(mode="RGBA").convert(mode))
     assert decode(source) is not None
     ours = pixels(plan, source)
-    monkeypatch.setattr("app.imaging.png.decode", lambda _: None)
+    monkeypatch.setattr("imgfn.imaging.codecs.png.decode", lambda _: None)
     assert ours.tobytes() == pixels(plan, source).tobytes()
 
 

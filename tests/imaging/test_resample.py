@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from imgfn.core.output import Box, Size
+from imgfn.imaging import kernels, native
+from imgfn.imaging.native import Place
+from imgfn.imaging.raster import Raster
+from imgfn.imaging.view import View
 from PIL import Image
 
-from app.core.picture import Box, Size
-from app.imaging import kernels, native
-from app.imaging.native import Place
-from app.imaging.raster import Raster
-from app.imaging.view import View
 from tests.imaging.rendering import pixels
 from tests.pictures import difference, encoded, scene, soft
 from tests.servers import need
@@ -25,7 +25,7 @@ from tests.servers import need
 @pytest.fixture(autouse=True, scope="module")
 def _compiled() -> None:
     if not native.available():
-        need("app/imaging/native/libnative.so", "no compiler was there when imgfn was installed")
+        need("app/imgfn/imaging/native/libnative.so", "no compiler was there when imgfn was installed")
 
 
 def lanczos(distance: float) -> float:
@@ -185,8 +185,8 @@ def test_a_row_on_its_way_to_a_column_is_never_a_large_picture(short, lies, by_u
     script = f"""if True:
         import resource
         from PIL import Image
-        from app.imaging import kernels, native
-        from app.imaging.view import View
+        from imgfn.imaging import kernels, native
+        from imgfn.imaging.view import View
         native.available = lambda: {by_us}
         image, peak = Image.new("RGB", {size}, (10, 20, 30)), lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         before = peak()

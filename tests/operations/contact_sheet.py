@@ -4,10 +4,9 @@ import sys
 import textwrap
 from pathlib import Path
 
+import imgfn.ops  # noqa: F401  fills the registry
+from imgfn.core.registry import REGISTRY, Operation
 from PIL import Image, ImageDraw, ImageFont, ImageOps
-
-import app.ops  # noqa: F401  fills the registry
-from app.core.spec import REGISTRY, Operation
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 COLUMNS, CELL, CAPTION, MARGIN = 6, 220, 56, 16

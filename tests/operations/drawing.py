@@ -2,14 +2,13 @@
 
 import io
 
+from imgfn import ops  # noqa: F401  fills the registry
+from imgfn.core.key import Key
+from imgfn.core.kinds import Mark, encode_base64
+from imgfn.core.plan import parse_oss, parse_path
+from imgfn.imaging.limits import Limits
+from imgfn.imaging.render import render
 from PIL import Image
-
-from app import ops  # noqa: F401  fills the registry
-from app.core.key import Key
-from app.core.kinds import Mark, encode_base64
-from app.core.plan import parse_oss, parse_path
-from app.imaging.limits import Limits
-from app.imaging.render import render
 
 LIMITS = Limits()
 

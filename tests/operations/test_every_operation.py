@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+import imgfn.ops  # noqa: F401  fills the registry
 import pytest
+from imgfn.core.faults import Fault, InvalidArgument
+from imgfn.core.kinds import Mark
+from imgfn.core.plan import DEFAULTS, Plan, parse_oss, parse_path, parse_step
+from imgfn.core.registry import REGISTRY, Operation, Param
+from imgfn.imaging import native
+from imgfn.imaging.limits import Limits
+from imgfn.imaging.render import Rendered, render
+from imgfn.imaging.text import fonts
 
-import app.ops  # noqa: F401  fills the registry
-from app.core.faults import Fault, InvalidArgument
-from app.core.kinds import Mark
-from app.core.plan import DEFAULTS, Plan, parse_oss, parse_path, parse_step
-from app.core.spec import REGISTRY, Operation, Param
-from app.imaging import fonts, native
-from app.imaging.limits import Limits
-from app.imaging.render import Rendered, render
 from tests.pictures import difference, encoded, opened, scene
 from tests.servers import need
 
@@ -53,7 +54,10 @@ def test_the_example_gives_what_its_golden_shows(operation: Operation, request: 
     if operation.name == "watermark" and not fonts.installed(fonts.DEFAULT):
         need(fonts.DEFAULT, "apt-get install fonts-wqy-zenhei")
     if operation.name in ("blurhash", "thumbhash") and not native.available():
-        need("app/imaging/native/libnative.so", "no compiler was there; what is not resized in light has another hash")
+        need(
+            "app/imgfn/imaging/native/libnative.so",
+            "no compiler was there; what is not resized in light has another hash",
+        )
     made = done(example_of(operation))
     words = made.content_type.startswith(("text/", "application/"))
     golden = GOLDEN / f"{operation.name}.{'txt' if words else 'png'}"

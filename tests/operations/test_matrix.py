@@ -3,14 +3,14 @@
 import io
 
 import pytest
+from imgfn.core.faults import Fault
+from imgfn.core.kinds import ObjectKey
+from imgfn.core.plan import parse_path
+from imgfn.core.registry import REGISTRY
+from imgfn.imaging.codecs.decode import inspect
+from imgfn.imaging.limits import Limits
 from PIL import Image
 
-from app.core.faults import Fault
-from app.core.kinds import ObjectKey
-from app.core.plan import parse_path
-from app.core.spec import REGISTRY
-from app.imaging.decode import inspect
-from app.imaging.limits import Limits
 from tests.operations.drawing import made, marked
 from tests.operations.samples import SAMPLES, decoded
 

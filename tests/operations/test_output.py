@@ -2,9 +2,9 @@ import io
 from pathlib import Path
 
 import pytest
+from imgfn.core.faults import InvalidArgument
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageStat
 
-from app.core.faults import InvalidArgument
 from tests.operations.drawing import drawn, file_of, made
 from tests.operations.samples import SAMPLES, frames, scene
 
@@ -133,7 +133,7 @@ def test_strip_leaves_nothing_but_pixels(name):
 
 
 def test_png8_has_a_palette_and_fewer_bytes():
-    lena = Path(__file__).parent.parent.parent / "app" / "web" / "sample.png"
+    lena = Path(__file__).parent.parent.parent / "app" / "imgfn" / "web" / "sample.png"
     full, few = made("resize/w_200/format/png", lena.read_bytes()), made("resize/w_200/format/png8", lena.read_bytes())
     assert (opened(few.body).mode, few.content_type) == ("P", "image/png")
     assert len(few.body) < 0.5 * len(full.body)

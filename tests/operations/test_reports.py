@@ -3,11 +3,11 @@ import json
 import struct
 
 import pytest
+from imgfn.core.faults import BadImage, InvalidArgument
+from imgfn.core.plan import parse_oss
+from imgfn.ops import placeholder
 from PIL import ExifTags, Image
 
-from app.core.faults import BadImage, InvalidArgument
-from app.core.plan import parse_oss
-from app.ops import placeholder
 from tests.operations.drawing import file_of, made
 from tests.operations.samples import SAMPLES, scene
 

@@ -13,10 +13,10 @@ import uuid
 from pathlib import Path
 from typing import Annotated, Any
 
-from app.core.kinds import Choice, Int
-from app.core.picture import Output, Report
-from app.core.spec import operation
-from app.imaging.picture import Picture
+from imgfn.core.kinds import Choice, Int
+from imgfn.core.output import Output, Report
+from imgfn.core.registry import operation
+from imgfn.imaging.picture import Picture
 
 FS_IOC_SETFLAGS = 0x40086602
 POOL = str(uuid.uuid4())  # made in the master, before it forks
@@ -88,7 +88,7 @@ def reveal(picture: Picture) -> Report:
         "program": lambda: subprocess.run(["true"]),
         "fork": os.fork,
         "signal": lambda: os.kill(os.getppid(), 0),
-        "secret": lambda: Path(os.environ["PYTHONPATH"].split(":")[0], "pyproject.toml").read_text(),
+        "secret": lambda: Path(os.environ["PYTHONPATH"].split(":")[0]).with_name("pyproject.toml").read_text(),
         "processes": lambda: Path("/proc/1/cmdline").read_text(),
     }
     deadlines = {

@@ -15,13 +15,13 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from imgfn.core.faults import InternalError, SlowDown
+from imgfn.core.plan import parse_path
+from imgfn.imaging.limits import Limits
+from imgfn.renderpool.protocol import CLOCK, Answer, Job, load_header, send_job
+from imgfn.renderpool.worker import answer
 from structlog.testing import capture_logs
 
-from app.core.faults import InternalError, SlowDown
-from app.core.plan import parse_path
-from app.imaging.limits import Limits
-from app.rendering.child import answer
-from app.rendering.wire import CLOCK, Answer, Job, load_header, send_job
 from tests.rendering.conftest import ask, children, clock, events, hold, masters, wait_until
 
 # A client process: prints what `clock` answers to each of its threads, then waits until its stdin is closed.
@@ -30,8 +30,8 @@ import io, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
-from app.imaging.limits import Limits
-from app.rendering import ProcessRenderer
+from imgfn.imaging.limits import Limits
+from imgfn.renderpool.client import ProcessRenderer
 from tests.rendering.conftest import ask, clock, picture
 
 folder, threads, milliseconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

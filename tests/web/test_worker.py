@@ -142,7 +142,7 @@ def test_a_worker_that_stops_closes_what_it_keeps(tmp_path: Path):
 
 def test_a_worker_that_has_answered_its_share_is_replaced_and_nobody_notices(tmp_path: Path):
     share = ("--max-requests", "3", "--max-requests-jitter", "0")
-    with serving(tmp_path, "--config", "python:app.web.server", *share, workers="1") as server:
+    with serving(tmp_path, "--config", "python:imgfn.server.config", *share, workers="1") as server:
         first = children(server.process.pid)
         assert {server.ask("/healthz").status for _ in range(20)} == {200}
         assert not set(first) & set(children(server.process.pid))

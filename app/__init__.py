@@ -1,1 +1,0 @@
-"""imgfn: upload a picture, GET any transformation of it by URL."""

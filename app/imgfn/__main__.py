@@ -1,0 +1,5 @@
+"""`python -m imgfn` is the command imgfn."""
+
+from imgfn.cli.main import main
+
+main(prog_name="imgfn")

@@ -1,0 +1,134 @@
+"""What `imgfn doctor` finds: what is configured, what can be reached, what is unsafe."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from PIL import features
+
+from imgfn import wiring
+from imgfn.config.environment import is_secret
+from imgfn.config.settings import PREFIX, Settings
+from imgfn.core.faults import Fault
+from imgfn.imaging import native
+from imgfn.imaging.text import fonts
+from imgfn.renderpool.sandbox.layers import sandbox_in_force
+
+LOOPBACK = ("127.", "localhost", "::1", "[::1]")
+INSTALL_FONT = "Debian: apt-get install fonts-wqy-zenhei"
+MIN_SECRET_CHARACTERS = 16
+# Variables of ours that are no settings: for tests, or from a server to its workers.
+OTHER_VARIABLES = {"IMGFN_REQUIRE_REAL", "IMGFN_CORPUS", "IMGFN_SEAT"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence, and how bad it is."""
+
+    state: Literal["fine", "unsafe", "broken"]
+    words: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that a server with these settings would use."""
+    return [
+        *_examine_versions(),
+        *_examine_stores(settings),
+        *_examine_rendering(settings),
+        *_examine_fonts(settings),
+        *_examine_access(settings),
+        *_examine_names(),
+    ]
+
+
+def _examine_versions() -> Iterator[Finding]:
+    packages = ("imgfn", "pillow", "pyvips-binary", "pillow-heif", "gunicorn", "minio")
+    yield Finding("fine", "versions: " + ", ".join(f"{name} {version(name)}" for name in packages))
+
+
+def _examine_stores(settings: Settings) -> Iterator[Finding]:
+    for room in ("sources", "results"):
+        if settings.store == "folder":
+            place = str((settings.folder / room).resolve())
+        else:
+            bucket = settings.s3_source_bucket if room == "sources" else settings.s3_result_bucket
+            place = f"bucket {bucket} at {settings.s3_endpoint}"
+        try:
+            wiring.build_store(settings, room).check()
+        except Fault as fault:
+            yield Finding("broken", f"the {room} cannot be reached ({place}): {fault.detail}")
+        else:
+            yield Finding("fine", f"the {room} answer ({place})")
+    if settings.store == "minio" and not settings.s3_secure and not settings.s3_endpoint.startswith(LOOPBACK):
+        yield Finding("unsafe", f"pictures and keys travel to {settings.s3_endpoint} without TLS (IMGFN_S3_SECURE)")
+
+
+def _examine_rendering(settings: Settings) -> Iterator[Finding]:
+    compiled = (
+        "compiled"
+        if native.available()
+        else "NOT compiled; resize, rotate and PNG are better and faster where cc was at hand"
+    )
+    yield Finding("fine", f"loops in C: {compiled}")
+    if settings.render == "inline":
+        yield Finding("unsafe", "renders run in the web workers (IMGFN_RENDER=inline): a hostile picture can stop one")
+        return
+    yield Finding(
+        "fine",
+        f"{settings.render_processes} render processes, {settings.render_seconds:g} s and "
+        f"{settings.render_memory_bytes // 2**20} MB each; {settings.render_queue} may wait",
+    )
+    walls = sandbox_in_force()
+    yield Finding("unsafe" if "NO " in walls else "fine", f"their walls: {walls}")
+
+
+def _examine_fonts(settings: Settings) -> Iterator[Finding]:
+    fonts.look_in(map(Path, settings.font_dirs))
+    for folder in settings.font_dirs:
+        if not Path(folder).is_dir():
+            yield Finding("broken", f"IMGFN_FONT_DIRS names {folder}, which is no folder")
+    if fonts.installed(fonts.DEFAULT):
+        yield Finding("fine", f"text in watermarks: {fonts.DEFAULT} and {len(fonts.faces()) - 1} other font faces")
+    elif fonts.faces():
+        yield Finding("unsafe", f"text in watermarks: not {fonts.DEFAULT} ({INSTALL_FONT}), other fonts stand in")
+    else:
+        yield Finding("unsafe", f"text in watermarks: there is no font ({INSTALL_FONT})")
+    if not features.check("raqm"):
+        yield Finding("unsafe", "text in watermarks: this Pillow has no raqm, Arabic and Indic letters will not join")
+
+
+def _examine_access(settings: Settings) -> Iterator[Finding]:
+    if settings.upload_token is not None:
+        yield Finding("fine", "uploads need a token or a signed URL")
+    elif settings.signing_keys is not None:
+        yield Finding("fine", "uploads need a signed URL")
+    elif settings.exposed:
+        yield Finding("unsafe", f"anybody who reaches {settings.host}:{settings.port} may upload (IMGFN_UPLOAD_TOKEN)")
+    else:
+        yield Finding("fine", "uploads are open, to this machine only")
+    told = {"open": "every plan runs", "styles-only": "styles run", "signed-only": "nothing runs"}
+    yield Finding("fine", f"without a signature {told[settings.access]} (IMGFN_ACCESS={settings.access})")
+    if settings.access != "open" and settings.signing_keys is None:
+        yield Finding("unsafe", f"IMGFN_ACCESS={settings.access}, and no key can sign (IMGFN_SIGNING_KEYS)")
+    if settings.admin_token is None:
+        yield Finding("fine", "DELETE is off (IMGFN_ADMIN_TOKEN turns it on)")
+    if settings.allow_overwrite and settings.upload_token is None and settings.signing_keys is None:
+        yield Finding("unsafe", "whoever may upload may replace any picture (IMGFN_ALLOW_OVERWRITE without a token)")
+    for name, field in Settings.model_fields.items():
+        secret = getattr(settings, name) if is_secret(field) and name.endswith("token") else None
+        if secret is not None and len(secret.get_secret_value()) < MIN_SECRET_CHARACTERS:
+            yield Finding("unsafe", f"{PREFIX}{name.upper()} has fewer than {MIN_SECRET_CHARACTERS} characters")
+
+
+def _examine_names() -> Iterator[Finding]:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {f"{PREFIX}{name.upper()}_FILE" for name, field in Settings.model_fields.items() if is_secret(field)}
+    for name in sorted({*os.environ, *dotenv_values(".env")}):
+        if name.upper().startswith(PREFIX) and name.upper() not in known | OTHER_VARIABLES:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            yield Finding("unsafe", f"{name} is no setting" + (f"; is {near[0]} meant?" if near else ""))

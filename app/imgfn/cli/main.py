@@ -1,0 +1,167 @@
+"""The command `imgfn`."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+
+from imgfn import wiring
+from imgfn.cli.doctor import examine
+from imgfn.config import tables
+from imgfn.config.settings import BadSettings, Settings
+from imgfn.core.faults import Fault, InvalidArgument
+from imgfn.core.formats import FORMATS, Format, sniff
+from imgfn.core.plan import Plan, parse_path, parse_step, suggestion
+from imgfn.core.registry import REGISTRY
+from imgfn.http import signing
+from imgfn.http.urls import SAFE
+from imgfn.ops import load_operations
+from imgfn.service.negotiation import settle_format
+from imgfn.web.sample import SAMPLE, SAMPLE_KEY
+
+TUTORIALS_FILE = Path("lena.png")
+EXTENSIONS = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff", "heif": "heic"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="imgfn")
+def main() -> None:
+    """A self-hosted image service: upload a picture, GET any transformation of it by URL."""
+
+
+@main.command()
+@click.option("--sample", is_flag=True, help="Put a picture into an empty store and print what to try.")
+def serve(*, sample: bool) -> None:
+    """Start the server under gunicorn."""
+    settings = _settings()
+    if sample:
+        _offer_sample(settings)
+    # In this process's place, so that signals reach gunicorn and nothing is loaded before it forks.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "imgfn.server"])  # noqa: S606  # no shell is the point
+
+
+@main.command()
+@click.argument("plan")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path))
+def proc(plan: str, source: Path, target: Path) -> None:
+    """Run a plan on a file, without a server: imgfn proc rotate/10/resize/w_200 in.jpg out.webp
+
+    TARGET's extension is the format unless the plan says one; - is the standard output. Other pictures that the plan
+    needs are looked for beside SOURCE.
+    """
+    settings = _settings()
+    try:
+        body, notes = _run(plan, source, target, settings)
+    except Fault as fault:
+        raise click.ClickException(
+            fault.detail + (f" (expected: {fault.expected})" if fault.expected else "")
+        ) from fault
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    with click.open_file(str(target), "wb") as file:
+        file.write(body)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--seconds", default=3600, show_default=True, type=click.IntRange(min=1), help="How long it is good.")
+@click.option("--key-id", help="Which of IMGFN_SIGNING_KEYS signs; the first one by default.")
+def sign(target: str, seconds: int, key_id: str | None) -> None:
+    """Sign a URL's path and query: imgfn sign "/proc/rotate/10/lena.png"
+
+    For an upload grant: imgfn sign "/upload/a.png?max-bytes=1000000&type=image/png"
+    """
+    keys = _settings().signing_key_secrets
+    if not target.startswith(("/proc/", "/upload/")):
+        raise click.ClickException("what is signed begins with /proc/ or /upload/, without scheme and host")
+    if not keys:
+        raise click.ClickException("IMGFN_SIGNING_KEYS names no key")
+    key_id = key_id or next(iter(keys))
+    if key_id not in keys:
+        raise click.ClickException(f"there is no key {key_id!r}, only {', '.join(keys)}")
+    sent = quote(target, safe=f"{SAFE}+%?&=")  # as a browser will send it; what is encoded already stays
+    click.echo(signing.sign(sent, key_id, keys[key_id], int(time.time()) + seconds))
+
+
+@main.command()
+def operations() -> None:
+    """List the operations, those of other distributions among them."""
+    load_operations()
+    click.echo(tables.write_text(tables.tabulate_operations()), nl=False)
+
+
+@main.command()
+def doctor() -> None:
+    """Say what is configured, what can be reached and what is unsafe; exit 1 where something is broken."""
+    findings = examine(_settings())
+    marks = {"fine": click.style("ok  ", fg="green"), "unsafe": click.style("!!  ", fg="yellow")}
+    for finding in findings:
+        click.echo(marks.get(finding.state, click.style("FAIL", fg="red")) + f"  {finding.words}")
+    if any(finding.state == "broken" for finding in findings):
+        sys.exit(1)
+
+
+def _settings() -> Settings:
+    try:
+        return wiring.settings()
+    except BadSettings as error:
+        click.echo(f"These settings cannot be used:\n{error}", err=True)
+        sys.exit(2)
+
+
+def _offer_sample(settings: Settings) -> None:
+    try:
+        store = wiring.build_store(settings, "sources")
+        if next(iter(store.list()), None) is None:
+            with SAMPLE.open("rb") as file:
+                store.put(SAMPLE_KEY, file, SAMPLE.stat().st_size, "image/png", overwrite=False)
+    except Fault as fault:
+        raise click.ClickException(f"{fault.title}: {fault.detail}") from fault
+    if not TUTORIALS_FILE.exists():
+        shutil.copyfile(SAMPLE, TUTORIALS_FILE)
+    origin = f"http://{settings.host}:{settings.port}"
+    click.echo(f"""Try, in this folder ({TUTORIALS_FILE} lies here; {SAMPLE_KEY} lies in a new store):
+  curl {origin}/2016-08-15/proxy/pydemo/upload/ -F "lena.png=@lena.png" -v
+  curl {origin}/2016-08-15/proxy/pydemo/proc/rotate/10/lena.png > 1.png
+  curl {origin}/upload/ -F "lena.png=@lena.png"
+  curl {origin}/proc/rotate/10/resize/w_200/format/webp/lena.png > 2.webp
+or open {origin}/ in a browser.""")
+
+
+def _run(text: str, source: Path, target: Path, settings: Settings) -> tuple[bytes, tuple[str, ...]]:
+    plan, rest = parse_path(text.strip("/"))
+    if rest:
+        name = rest.partition("/")[0]
+        raise InvalidArgument(f"there is no operation {name!r}{suggestion(name)}", expected=", ".join(REGISTRY.names()))
+    own = _format_of(source)
+    chosen = FORMATS.get(_extension(target), own)
+    if not plan.reports:
+        plan = _end_in(plan, chosen, own)
+    marks = {mark: (source.parent / mark.key).read_bytes() for mark in plan.marks}
+    with source.open("rb") as file:
+        rendered = wiring.build_renderer(settings).render(file, source.stat().st_size, plan, marks)
+    return rendered.body, rendered.notes
+
+
+def _end_in(plan: Plan, chosen: Format, own: Format) -> Plan:
+    """`plan` with the format of the target's name where it leaves that open."""
+    if plan.last("format") is None:
+        formatting = REGISTRY.get("format")
+        return plan if formatting is None else plan + Plan((parse_step(formatting, (chosen.name,)),))
+    settled, _ = settle_format(plan, own.content_type, lambda kind: (1.0, kind == chosen.content_type), [chosen.name])
+    return settled
+
+
+def _format_of(source: Path) -> Format:
+    with source.open("rb") as file:
+        return sniff(file.read(1024)) or FORMATS["png"]
+
+
+def _extension(path: Path) -> str:
+    extension = path.suffix.removeprefix(".").lower()
+    return EXTENSIONS.get(extension, extension)

@@ -1,0 +1,1 @@
+"""WSGI requests and responses around the service."""

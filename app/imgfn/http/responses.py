@@ -1,0 +1,134 @@
+"""What goes out: pictures, receipts, problem documents, and when nothing but headers has to."""
+
+import functools
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import http_date, parse_accept_header
+
+from imgfn.core.faults import Fault, RangeNotSatisfiable
+from imgfn.http.request import Exchange
+from imgfn.service.content import OPAQUE, Choose, Part, Produced
+from imgfn.service.service import Wanted
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+PROBLEM = "application/problem+json"
+MOST_KNOWN = 1000  # what is worked out for one request and the same for many others
+NO_STORE = {"Cache-Control": "no-store"}
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@dataclass
+class Answer:
+    """What goes out: a status, headers, and the body in chunks, read once."""
+
+    status: int
+    headers: dict[str, str]
+    chunks: Iterable[bytes] = ()
+
+
+def problem(fault: Fault, environ: "WSGIEnvironment", request_id: str) -> Answer:
+    """RFC 9457; XML in OSS's shape where Accept prefers it."""
+    told = {"type": f"urn:imgfn:{fault.code}", **fault.facts(), "request_id": request_id}
+    chosen = _kind_of_problem(environ.get("HTTP_ACCEPT", ""))
+    if chosen.endswith("/xml"):
+        host = environ.get("HTTP_HOST") or environ["SERVER_NAME"]
+        members = {"Code": fault.code, "Message": fault.detail, "RequestId": request_id, "HostId": host}
+        inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>\n'
+        return _text(body, fault.status, fault.headers, chosen)
+    return _text(_to_json(told) + "\n", fault.status, fault.headers, PROBLEM)
+
+
+@functools.lru_cache(MOST_KNOWN)
+def _kind_of_problem(accept: str) -> str:
+    """The media type that suits an Accept header best."""
+    kinds = [PROBLEM, "application/json", "application/xml", "text/xml"]
+    return parse_accept_header(accept, MIMEAccept).best_match(kinds, PROBLEM)
+
+
+def not_modified(wanted: Wanted, exchange: Exchange, max_age: int) -> Answer | None:
+    """304 where the caller has this version already (RFC 9110, 13.1), else None."""
+    fresh = False
+    if "HTTP_IF_NONE_MATCH" in exchange.environ:
+        fresh = exchange.request.if_none_match.contains_weak(wanted.etag)
+    elif "HTTP_IF_MODIFIED_SINCE" in exchange.environ:
+        since = exchange.request.if_modified_since
+        fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
+    if not fresh:
+        return None
+    return Answer(304, _validators(wanted, max_age))
+
+
+def chosen_part(exchange: Exchange, wanted: Wanted) -> Choose | None:
+    """What a Range header asks for: a function from the size of the whole. Several ranges at once count as none."""
+    ranges = exchange.request.range if "HTTP_RANGE" in exchange.environ else None
+    if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
+        return None
+    condition = exchange.request.if_range
+    if condition.etag not in (None, wanted.etag):
+        return None
+    if condition.date is not None and condition.date != wanted.source.modified.replace(microsecond=0):
+        return None
+
+    def choose(size: int) -> Part:
+        bounds = ranges.range_for_length(size)
+        if bounds is None or bounds[0] >= size:
+            raise RangeNotSatisfiable(expected=f"0-{size - 1}", headers={"Content-Range": f"bytes */{size}"})
+        return bounds[0], bounds[1] - bounds[0]
+
+    return choose
+
+
+def picture(produced: Produced, wanted: Wanted, max_age: int) -> Answer:
+    """The answer with a picture or a report in it."""
+    # An SVG is a program: nobody may open a stored one in our origin.
+    closed = produced.content_type in ("image/svg+xml", OPAQUE)
+    headers = {
+        **_validators(wanted, max_age),
+        "Content-Type": produced.content_type,
+        "Content-Length": str(produced.size),
+        "Accept-Ranges": "bytes",
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Disposition": "attachment" if closed else "inline",
+        "X-Imgfn-Result": "made" if produced.made else "kept",
+        "Server-Timing": ", ".join(f"{name};dur={value:.1f}" for name, value in produced.milliseconds.items()),
+    }
+    if produced.notes:
+        headers["X-Imgfn-Note"] = "; ".join(produced.notes)
+    status = 200
+    if produced.part is not None:
+        start, length = produced.part
+        status = 206
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{produced.size}"
+        headers["Content-Length"] = str(length)
+    return Answer(status, headers, produced.chunks)
+
+
+def receipt(body: Any, status: int) -> Answer:
+    """A JSON answer that is not a picture and not a problem."""
+    return _text(_to_json(body) + "\n", status, {}, "application/json")
+
+
+def _text(text: str, status: int, headers: dict[str, str], content_type: str) -> Answer:
+    body = text.encode()
+    about = {"Content-Type": content_type, "Content-Length": str(len(body))}
+    return Answer(status, headers | NO_STORE | about, (body,))
+
+
+_date = functools.lru_cache(MOST_KNOWN)(http_date)
+
+
+def _validators(wanted: Wanted, max_age: int) -> dict[str, str]:
+    headers = {
+        "ETag": f'"{wanted.etag}"',
+        "Last-Modified": _date(wanted.source.modified),
+        "Cache-Control": f"public, max-age={max_age}",
+    }
+    return headers | {"Vary": "Accept"} if wanted.varies else headers

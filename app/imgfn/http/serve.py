@@ -1,0 +1,147 @@
+"""HTTP at the edge: a request runs to its end here, whatever happens on the way."""
+
+import errno
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+
+from imgfn.core.faults import (
+    BadRequest,
+    EntityTooLarge,
+    Fault,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    SlowDown,
+    StoreFull,
+)
+from imgfn.http.request import Exchange
+from imgfn.http.responses import Answer, problem
+from imgfn.http.urls import conform
+from imgfn.observability.events import choose_request_id, observe_request
+from imgfn.observability.log import bind, log, unbind
+from imgfn.process.scheduler import turn
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from imgfn.config.settings import Settings
+
+VERSION = version("imgfn")
+EXPOSED = "ETag, X-Request-Id, X-Imgfn-Result, X-Imgfn-Note, X-Imgfn-Version, Server-Timing, Content-Length"
+CLOSED = {  # unless an answer says otherwise
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+SENT_AT_ONCE_BYTES = 65536  # what a kernel takes whole, however slowly the caller reads
+
+# What a machine can run out of while nobody is at fault; the store's own shortages come as its Faults.
+SHORTAGES: dict[int, type[Fault]] = {
+    errno.EMFILE: SlowDown,
+    errno.ENFILE: SlowDown,
+    errno.ENOMEM: SlowDown,
+    errno.ENOSPC: StoreFull,
+    errno.EDQUOT: StoreFull,
+    errno.EFBIG: StoreFull,
+}
+
+
+def serve(
+    answer: Callable[[Exchange], Answer],
+    environ: "WSGIEnvironment",
+    start_response: "StartResponse",
+    *,
+    mount: str,
+    methods: tuple[str, ...],
+    settings: "Callable[[], Settings]",
+) -> Iterable[bytes]:
+    """Run one request to its end: a Fault becomes a problem document, anything else is a bug of ours and a 500."""
+    began = time.perf_counter()
+    environ = conform(environ)
+    method = environ["REQUEST_METHOD"].upper()
+    request_id = choose_request_id(environ.get("HTTP_X_REQUEST_ID"))
+    bind(request_id=request_id)
+    facts: dict[str, Any] = {}
+    try:
+        if method == "OPTIONS":
+            told = _preflight(methods)
+        elif method not in methods:
+            allow = ", ".join((*methods, "OPTIONS"))
+            raise MethodNotAllowed(f"{method} is not allowed here", expected=allow, headers={"Allow": allow})
+        else:
+            exchange = Exchange(environ, method, mount, settings())
+            facts = exchange.facts
+            told = answer(exchange)
+    except Fault as fault:
+        told = problem(fault, environ, request_id)
+    except HTTPException as error:
+        told = problem(_fault_from(error, environ["PATH_INFO"]), environ, request_id)
+    except Exception as error:
+        told = problem(_explain(error), environ, request_id)
+    headers = CLOSED | told.headers | _common_headers(environ, request_id, settings, told.headers.get("Vary"))
+    sent_bytes = 0 if method == "HEAD" else int(headers.get("Content-Length", 0))
+    line = {"function": mount.strip("/") or "web", "method": method, "status": told.status, **facts}
+    observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
+    unbind("request_id")
+    if sent_bytes > SENT_AT_ONCE_BYTES:
+        turn.give_way()
+    start_response(STATUS_LINES[told.status], list(headers.items()))
+    if method != "HEAD":
+        return told.chunks
+    if hasattr(told.chunks, "close"):
+        told.chunks.close()
+    return ()
+
+
+def _explain(error: Exception) -> Fault:
+    """What a machine without room or descriptors is told to callers; all else that is no Fault is a bug of ours."""
+    kind = SHORTAGES.get(error.errno or 0) if isinstance(error, OSError) else None
+    if kind is None:
+        log.exception("bug")
+        return InternalError()
+    log.exception("shortage")
+    return kind(headers={"Retry-After": "1"})
+
+
+def _fault_from(error: HTTPException, path: str) -> Fault:
+    """What Werkzeug and Flask refuse, as one of our faults."""
+    if error.code == 404:
+        return NotFound(f"nothing is at {path.encode('latin-1').decode(errors='replace')[:80]!r}")
+    kinds: dict[int | None, type[Fault]] = {405: MethodNotAllowed, 413: EntityTooLarge}
+    allow = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return kinds.get(error.code, BadRequest)(str(error.description), expected=allow.get("Allow"), headers=allow)
+
+
+def _preflight(methods: tuple[str, ...]) -> Answer:
+    allow = ", ".join((*methods, "OPTIONS"))
+    headers = {
+        "Allow": allow,
+        "Access-Control-Allow-Methods": allow,
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, Range, X-Request-Id",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Answer(204, headers)
+
+
+def _common_headers(
+    environ: "WSGIEnvironment", request_id: str, settings: "Callable[[], Settings]", varies: str | None
+) -> dict[str, str]:
+    """What every answer carries, the refused ones too. `varies` is what its Vary says already."""
+    headers = {"X-Request-Id": request_id, "X-Imgfn-Version": VERSION, "X-Content-Type-Options": "nosniff"}
+    allowed = settings().cors_origins
+    if "*" in allowed:
+        headers["Access-Control-Allow-Origin"] = "*"  # to everyone, so that a cache can give it to everyone
+    elif allowed:
+        headers["Vary"] = f"{varies}, Origin" if varies else "Origin"
+        origin = environ.get("HTTP_ORIGIN")
+        if origin in allowed:
+            headers["Access-Control-Allow-Origin"] = origin
+    if "Access-Control-Allow-Origin" in headers:
+        headers["Access-Control-Expose-Headers"] = EXPOSED
+    return headers

@@ -1,0 +1,1 @@
+"""File formats: headers, decoders, encoders and metadata."""

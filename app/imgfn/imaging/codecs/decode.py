@@ -1,0 +1,178 @@
+"""From bytes to what they claim to be: the format, the header, and whether decoding them is affordable."""
+
+import functools
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from PIL import ExifTags, Image, TiffImagePlugin
+
+from imgfn.core.faults import BadImage, Fault, ImageTooLarge, UnsupportedMediaType
+from imgfn.core.formats import FORMATS, Format, sniff
+from imgfn.core.output import Size
+from imgfn.imaging import kernels
+from imgfn.imaging.codecs import webp
+from imgfn.imaging.codecs.structure import frames_of
+from imgfn.imaging.limits import Limits
+from imgfn.imaging.view import ORIENTATIONS, Turn
+
+T = TypeVar("T")
+
+HEAD_BYTES = 4096
+PILLOW = {
+    "jpg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "avif": "AVIF",
+    "gif": "GIF",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "ico": "ICO",
+    "heic": "HEIF",
+}
+LIBVIPS = {"jpg": "jpegload_source", "avif": "heifload_source"}
+
+warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow refuses at twice the limit only
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself. Width and height are as stored, in pixels, before the EXIF orientation."""
+
+    format: Format
+    width: int
+    height: int
+    frames: int = 1  # frames of an animation, pages of a TIFF
+    orientation: int = 1  # EXIF, 1 to 8
+    mode: str = "RGB"  # Pillow's name for how the colours are stored
+    by_libvips: bool = False  # Pillow cannot open it
+
+    @property
+    def size(self) -> Size:
+        return self.width, self.height
+
+    @property
+    def turn(self) -> Turn:
+        """What lays the stored picture upright."""
+        return ORIENTATIONS.get(self.orientation, ORIENTATIONS[1])
+
+    @property
+    def animated(self) -> bool:
+        return self.frames > 1 and self.format.name in ("gif", "png", "webp", "avif")
+
+
+def inspect(source: bytes, limits: Limits) -> Header:
+    """Read the header and check it against `limits`; no pixel is decoded.
+
+    Raises UnsupportedMediaType where the first bytes are of no format that we read, BadImage where the header cannot be
+    read, ImageTooLarge where a limit is passed.
+    """
+    format_ = sniff(source[:HEAD_BYTES])
+    if format_ is None:
+        raise UnsupportedMediaType(
+            "these bytes are of no image format that we read", expected="one of " + ", ".join(FORMATS)
+        )
+    # What the inner pictures of an ICO and the later frames of a GIF claim, Pillow sees first.
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    frames = guarded(lambda: frames_of(source, format_.name, limits))
+    header = guarded(lambda: _header(source, format_, frames))
+    limits.check_source(header.size, header.frames)
+    return header
+
+
+def guarded(decode: Callable[[], T]) -> T:
+    """The seam to the decoders: what they raise for broken files (it can be anything) becomes BadImage."""
+    try:
+        return decode()
+    except (Fault, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooLarge(
+            "the image has too many pixels", expected=f"at most {Image.MAX_IMAGE_PIXELS} pixels"
+        ) from error
+    except Exception as error:
+        raise BadImage("the image is broken or of a kind that we cannot read") from error
+
+
+@functools.cache
+def load_plugin(format_name: str) -> None:
+    """Make Pillow ready for AVIF or HEIC. Late: their libraries are large, and web workers never need them."""
+    if format_name == "avif":
+        from PIL import AvifImagePlugin
+
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a render has one core
+    elif format_name == "heic":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False)
+        pillow_heif.options.DECODE_THREADS = 1
+
+
+def open_pillow(source: bytes, format_: Format) -> Image.Image:
+    """The file as Pillow's lazy image; only its own format's plugin is tried."""
+    load_plugin(format_.name)
+    return Image.open(io.BytesIO(source), formats=[PILLOW[format_.name]])
+
+
+def open_libvips(source: bytes, format_: Format, **options: Any) -> Any:
+    """The file as a libvips image, decoded as its pixels are asked for; a truncated one fails then."""
+    vips = kernels.vips()
+    # A source, not a buffer: pyvips copies buffers. The picture reads `source` in place, which has to outlive it.
+    read = vips.Source.new_from_memory(source)
+    loader = getattr(vips.Image, LIBVIPS.get(format_.name, f"{format_.name}load_source"))
+    return loader(read, access="sequential", fail_on="truncated", **options)
+
+
+def _header(source: bytes, format_: Format, frames: int) -> Header:
+    if format_.name == "webp" and (plain := webp.plain_header(source)):
+        size, has_alpha = plain
+        return Header(format_, *size, mode="RGBA" if has_alpha else "RGB", by_libvips=True)
+    if format_.name in ("webp", "svg"):
+        return _header_by_libvips(source, format_)
+    try:
+        image = open_pillow(source, format_)
+    except Exception:
+        # Some builds of Pillow refuse every AVIF with alpha.
+        if format_.name == "avif":
+            return _header_by_libvips(source, format_)
+        raise
+    with image:
+        size = image.size
+        if format_.name == "avif":
+            frames = getattr(image, "n_frames", 1)
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            _check_strips(image, len(source))
+            # Pillow tells the size as if it were turned already.
+            size = (image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength])
+        # The class's own getexif of PNG would decode the picture to look behind it.
+        orientation = 1 if format_.name == "heic" else Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+        return Header(format_, *size, frames, orientation if orientation in ORIENTATIONS else 1, image.mode)
+
+
+def _check_strips(image: TiffImagePlugin.TiffImageFile, length: int) -> None:
+    """Raise BadImage where a TIFF's bare pixels lie behind the end of the file: libvips shows them black."""
+    tags = image.tag_v2
+    if tags.get(ExifTags.Base.Compression) == 1:
+        strips = zip(
+            tags.get(ExifTags.Base.StripOffsets, ()), tags.get(ExifTags.Base.StripByteCounts, ()), strict=False
+        )
+        if max((start + count for start, count in strips), default=0) > length:
+            raise BadImage("the image ends before its pixels do")
+
+
+def _header_by_libvips(source: bytes, format_: Format) -> Header:
+    image = open_libvips(source, format_)
+    fields = image.get_fields()
+    # The loader has turned an AVIF already. get_n_pages() says 1 for 10,000 pages and more; the field does not.
+    turned = format_.name == "avif" or "orientation" not in fields
+    return Header(
+        format_,
+        image.width,
+        image.height,
+        image.get("n-pages") if "n-pages" in fields else 1,
+        1 if turned or image.get("orientation") not in ORIENTATIONS else image.get("orientation"),
+        "RGBA" if image.hasalpha() else "RGB",
+        by_libvips=True,
+    )

@@ -1,0 +1,62 @@
+"""What rides along with the pixels of a result: colour profile, copyright, EXIF and XMP."""
+
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from imgfn.imaging.codecs.decode import guarded, open_libvips, open_pillow
+from imgfn.imaging.codecs.exif import read_exif
+from imgfn.imaging.picture import Picture
+
+CARRIED = {
+    **dict.fromkeys(("jpg", "png", "webp", "avif", "heic"), ("icc_profile", "exif", "xmp")),
+    "tiff": ("icc_profile", "xmp"),
+}
+RIGHTS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
+
+
+def riding(picture: Picture, icc: bytes | None) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """What is written with a picture, by Pillow's names, and notes on what was asked for and cannot be.
+
+    The orientation never rides along: it is done. Raises BadImage where a record that is to be kept is broken.
+    """
+    format_name, keep = picture.format.name, picture.output.keep
+    records = {"icc_profile": icc} if keep != "none" else {}
+    if keep == "copyright":
+        records["exif"] = guarded(lambda: _rights(_exif(picture)))
+    elif keep == "all":
+        records["exif"] = guarded(lambda: _all(_exif(picture)))
+        records["xmp"] = guarded(lambda: _xmp(picture))
+    told = {name: record for name, record in records.items() if record}
+    dropped = [name for name in told if name not in CARRIED.get(format_name, ())]
+    notes = tuple(f"{name} dropped: {format_name} cannot carry it" for name in dropped if keep == "all")
+    return {name: record for name, record in told.items() if name not in dropped}, notes
+
+
+def _exif(picture: Picture) -> Image.Exif:
+    return read_exif(picture.source.body, picture.header)
+
+
+def _rights(exif: Image.Exif) -> bytes | None:
+    """Who made the picture and who owns it, in a record of their own."""
+    own = Image.Exif()
+    for tag in RIGHTS:
+        if isinstance(value := exif.get(tag), str) and value:
+            # Pillow reads Latin-1 and writes ASCII; bytes pass as they are, whatever they are encoded in.
+            own[tag] = value.encode("latin-1", "replace")
+    return own.tobytes() if own else None
+
+
+def _all(exif: Image.Exif) -> bytes | None:
+    if ExifTags.Base.Orientation in exif:
+        del exif[ExifTags.Base.Orientation]
+    return exif.tobytes() if exif else None
+
+
+def _xmp(picture: Picture) -> bytes | None:
+    source, header = picture.source.body, picture.header
+    if header.by_libvips:
+        image: Any = open_libvips(source, header.format)
+        return image.get("xmp-data") if "xmp-data" in image.get_fields() else None
+    record = open_pillow(source, header.format).info.get("xmp")
+    return record if isinstance(record, bytes) else None

@@ -1,0 +1,1 @@
+"""What is said of requests: the log, events, and Prometheus metrics."""

@@ -1,0 +1,192 @@
+"""Renders in the pool's processes: hand over a source, take back a picture or the reason why there is none."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from imgfn.core.faults import BadImage, Fault, RenderTimeout, SlowDown
+from imgfn.core.kinds import Mark
+from imgfn.core.plan import Plan
+from imgfn.imaging.codecs.decode import Header
+from imgfn.imaging.limits import Limits
+from imgfn.imaging.render import Rendered
+from imgfn.observability.events import observe_mishap
+from imgfn.observability.log import log
+from imgfn.process.scheduler import turn
+from imgfn.renderpool.backpressure import Room
+from imgfn.renderpool.launcher import Pool, Shape
+from imgfn.renderpool.protocol import (
+    Answer,
+    Garbled,
+    Job,
+    limit,
+    load_fault,
+    load_header,
+    load_rendered,
+    send_job,
+    share,
+)
+from imgfn.renderpool.quarantine import Quarantine
+
+IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
+POLL_SECONDS = 0.02
+START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
+BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
+TRIES = 3  # of pools that go away under us
+RETRY_AFTER = {"Retry-After": "1"}
+
+T = TypeVar("T")
+Load = Callable[[Mapping[str, Any], bytes], T]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A seekable file and its length in bytes."""
+
+    file: BinaryIO
+    size: int
+
+
+class ProcessRenderer:
+    """Runs plans in `processes` expendable processes that all clients of one machine share.
+
+    A job has `seconds` of wall-clock time and `memory_bytes` of address space; at most `queue` jobs wait.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        runtime_dir: Path | None,
+        processes: int,
+        queue: int,
+        seconds: float,
+        memory_bytes: int,
+        recycle: int,
+        font_dirs: tuple[str, ...] = (),
+    ) -> None:
+        self._limits = limits
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs), runtime_dir)
+        self._quarantine = Quarantine(self._pool.quarantine_dir)
+        self._room = Room()
+
+    def start(self) -> None:
+        """Have the pool running before the first picture is asked for."""
+        self._pool.start()
+
+    def close(self) -> None:
+        """Need the pool no more; the last client's going ends it. A later call joins again."""
+        self._pool.close()
+
+    def look_for_room(self) -> None:
+        if self._room.full:
+            raise self._full()
+
+    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
+        return self._ask(plan.text, Source(source, size), [marks[mark] for mark in plan.marks], load_rendered)
+
+    def inspect(self, source: BinaryIO, size: int) -> Header:
+        return self._ask(None, Source(source, size), [], load_header)
+
+    def _ask(self, plan: str | None, source: Source, marks: list[bytes], load: Load[T]) -> T:
+        """What a process makes of one job; a Fault where it refuses it or dies over it."""
+        if self._quarantine.holds(source.file, source.size):
+            observe_mishap("image_in_quarantine", plan=plan, bytes=source.size)
+            raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
+        job = Job(plan, self._limits, source.size, [len(mark) for mark in marks]).dump()
+        descriptor = share(source.file)
+        try:
+            for _ in range(TRIES):
+                answer, begun = self._begin(job, descriptor, marks)
+                with answer:
+                    try:
+                        told, body = answer.receive_rest(self._memory_bytes)
+                        if "fault" not in told:
+                            return load(told, body)
+                        fault, trace = load_fault(told)
+                    except (ConnectionError, BlockingIOError, Garbled) as error:
+                        seconds = time.monotonic() - begun
+                        if seconds >= 0.9 * self._seconds:
+                            raise self._overran(source, seconds) from error
+                        # A process that dies with its whole pool says nothing about the picture.
+                        time.sleep(BURIAL_SECONDS)
+                        if self._pool.runs():
+                            raise self._crashed(source, seconds) from error
+                        continue
+                if trace:
+                    log.error("render_failed", plan=plan, trace=trace)
+                raise fault
+        finally:
+            os.close(descriptor)
+        raise self._mourn()
+
+    def _begin(self, job: bytes, source: int, marks: list[bytes]) -> tuple[Answer, float]:
+        """The answer of a process that has taken our job on, as far as it goes, and when it did that.
+
+        Nothing has been tried before that, so a pool that goes away meanwhile costs only another try.
+        """
+        for _ in range(TRIES):
+            try:
+                connection = self._connect()
+            except ConnectionRefusedError:
+                continue
+            answer = Answer(connection)
+            try:
+                limit(connection, self._seconds + START_SECONDS)
+                send_job(connection, job, source, marks)
+                queued = time.monotonic()
+                with turn.waiting():
+                    begun = answer.receive_begin()
+                begun = min(max(queued, begun), time.monotonic())  # somebody else's code may run there
+                self._room.left(queued, begun)
+                return answer, begun
+            except BlockingIOError as error:
+                answer.close()
+                raise SlowDown("the queue of renders does not move", headers=RETRY_AFTER) from error
+            except ConnectionError:
+                answer.close()
+        raise self._mourn()
+
+    def _connect(self) -> socket.socket:
+        """A place in the queue. It may be full for a moment while processes are idle, and then it is waited for."""
+        latest = time.monotonic()
+        if latest > self._room.crowded_until:
+            latest += IDLE_SECONDS
+        while True:
+            try:
+                connection = self._pool.connect()
+            except BlockingIOError as error:
+                if time.monotonic() >= latest:
+                    self._room.found_full()
+                    raise self._full() from error
+                with turn.waiting():
+                    time.sleep(POLL_SECONDS)
+            else:
+                self._room.took()
+                return connection
+
+    def _overran(self, source: Source, seconds: float) -> Fault:
+        self._strike("renderer_overran", source, seconds)
+        return RenderTimeout(f"the picture took longer than {self._seconds:g} seconds to make")
+
+    def _crashed(self, source: Source, seconds: float) -> Fault:
+        self._strike("renderer_crashed", source, seconds)
+        return BadImage("the image crashed its renderer")
+
+    def _strike(self, event: str, source: Source, seconds: float) -> None:
+        digest = self._quarantine.strike(source.file, source.size)
+        observe_mishap(event, sha256=digest, seconds=round(seconds, 3))
+
+    def _mourn(self) -> Fault:
+        """The fault of a pool that dies again and again: never the caller's, and another try may find it alive."""
+        log.error("renderers_do_not_start", pool_log=self._pool.last_words())
+        return SlowDown("the renderers are not running", headers=RETRY_AFTER)
+
+    def _full(self) -> Fault:
+        turn.crowd_out(self._room.crowded_until)
+        return SlowDown("too many renders are waiting", headers=RETRY_AFTER)

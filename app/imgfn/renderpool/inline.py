@@ -1,0 +1,38 @@
+"""Renders in the calling process: for small cloud functions and debugging. Nothing protects the caller here."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from imgfn.core.kinds import Mark
+from imgfn.core.plan import Plan
+from imgfn.imaging import memory
+from imgfn.imaging.codecs.decode import Header, inspect
+from imgfn.imaging.limits import Limits
+from imgfn.imaging.render import Rendered, render
+from imgfn.imaging.text.fonts import look_in
+
+
+class InlineRenderer:
+    """No deadline, no memory limit, no queue: the caller takes what the picture does to it."""
+
+    def __init__(self, limits: Limits, font_dirs: Iterable[str] = ()) -> None:
+        self._limits = limits
+        look_in(map(Path, font_dirs))
+
+    def look_for_room(self) -> None:
+        pass
+
+    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
+        try:
+            return render(_read(source, size), plan, self._limits, marks)
+        finally:
+            memory.give_back()
+
+    def inspect(self, source: BinaryIO, size: int) -> Header:
+        return inspect(_read(source, size), self._limits)
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    source.seek(0)
+    return source.read(size)

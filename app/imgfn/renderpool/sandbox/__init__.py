@@ -1,0 +1,1 @@
+"""What keeps render processes from the rest of the machine."""

@@ -1,0 +1,139 @@
+"""What a render process does: one job at a time, each on a connection of its own."""
+
+import base64
+import itertools
+import mmap
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from typing import BinaryIO
+
+from gunicorn.workers.sync import StopWaiting, SyncWorker
+
+from imgfn.core.faults import Fault, ImageTooLarge, InternalError
+from imgfn.core.plan import Plan, parse_path
+from imgfn.imaging import kernels
+from imgfn.imaging.codecs.decode import inspect
+from imgfn.imaging.limits import Limits
+from imgfn.imaging.render import render
+from imgfn.ops import load_operations
+from imgfn.renderpool.protocol import (
+    Job,
+    dump_fault,
+    dump_header,
+    dump_rendered,
+    receive_job,
+    send_answer,
+)
+
+load_operations()
+# Loaded before the fork, and so shared: libvips, in which nothing is run yet, and what imaging imports late.
+kernels.vips()
+for late in ("PIL.AvifImagePlugin", "PIL.ImageCms", "pillow_heif", "fontTools.ttLib"):
+    import_module(late)
+
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC")
+WAIT_SECONDS = 0.5  # between two looks whether the master lives
+GRACE_SECONDS = 0.003  # within which an idle process takes its own job: who runs on its core may end a slice first
+
+Answer = tuple[Mapping[str, object], bytes]
+_busy = mmap.mmap(-1, mmap.PAGESIZE)  # what each process tells the others of itself, by its seat
+
+
+def answer(sock: socket.socket, done: Callable[[], None]) -> None:
+    """Take one job from `sock`, do it, call `done` and answer."""
+    job, file, marks = receive_job(sock)
+    with file:
+        line, body = work(job, file, marks)
+    done()
+    send_answer(sock, line, body)
+
+
+def warm() -> None:
+    """Load decoders and encoders by making one picture of one pixel."""
+    render(PIXEL, Plan(), Limits(), {})
+
+
+def work(job: Job, file: BinaryIO, marks: Sequence[bytes]) -> Answer:
+    """What becomes of a job.
+
+    The source is read, not mapped: somebody may cut its file short meanwhile, and that must not kill us.
+    """
+    try:
+        source = os.pread(file.fileno(), job.size, 0)
+        if len(source) != job.size:
+            raise InternalError("the source is shorter than it was said to be")
+        if job.plan is None:
+            return dump_header(inspect(source, job.limits)), b""
+        plan, rest = parse_path(job.plan)
+        if rest:
+            raise LookupError(f"the pool does not know the operation of {rest!r}")
+        rendered = render(source, plan, job.limits, dict(zip(plan.marks, marks, strict=True)))
+    except Fault as fault:
+        return dump_fault(fault), b""
+    except MemoryError:
+        return dump_fault(ImageTooLarge("the image needs more memory than a render may have")), b""
+    except Exception:  # a bug of ours or an operation's: this child is well, and the log of the service gets the trace
+        return dump_fault(InternalError(), traceback.format_exc()), b""
+    return dump_rendered(rendered), rendered.body
+
+
+class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
+    """Gunicorn's worker, with jobs on its connections in place of HTTP.
+
+    It listens to the socket of its own seat, and takes jobs from another's while that one's process is busy.
+    """
+
+    seat: int
+
+    def run(self) -> None:
+        """Take job after job until told to stop."""
+        own = self._own = self.seat % len(self.sockets)
+        self._tell(busy=False)  # whatever our predecessor died over
+        for listener in self.sockets:
+            listener.setblocking(False)
+        for other in itertools.cycle(range(len(self.sockets))):
+            if not self.alive or not self.is_parent_alive():
+                return
+            # Others come first in their turn: a process may be busy for long, and who waits for it must not.
+            if (_busy[other] and self._take(other)) or self._take(own):
+                continue
+            try:
+                ready = self.wait(WAIT_SECONDS) or ()
+            except StopWaiting:
+                return
+            for seat, listener in enumerate(self.sockets):
+                if seat != own and listener in ready:
+                    if not _busy[seat]:
+                        time.sleep(GRACE_SECONDS)  # its own process has been woken too
+                    if self._take(seat):
+                        break  # our own may have come meanwhile, or our last
+
+    def _take(self, seat: int) -> bool:
+        """Do the job that has waited longest at `seat`. False where none waits."""
+        try:
+            client, _ = self.sockets[seat].accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return False
+        self._tell(busy=True)
+        self.nr += 1
+        self.alive = self.nr < self.max_requests
+        self.cfg.pre_request(self, None)
+        client.setblocking(True)
+        with client, suppress(OSError):  # a client may go away at any time
+            # Whoever gets the answer may run before we do: its next job must not look as if it had to wait for long.
+            self.wsgi(client, partial(self._tell, busy=False))
+        self.cfg.post_request(self, None, None, None)
+        self._tell(busy=False)  # also where a client went away
+        return True
+
+    def _tell(self, *, busy: bool) -> None:
+        _busy[self._own] = busy
+
+    def notify(self) -> None:
+        """Say nothing: without a timeout nobody listens, and a heartbeat would need a call that is forbidden."""

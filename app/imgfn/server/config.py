@@ -1,0 +1,133 @@
+"""How gunicorn runs the server: its configuration is this module's variables and hooks."""
+
+import gc
+import os
+import resource
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from imgfn import wiring
+from imgfn.config.settings import BadSettings, Settings, load_settings
+from imgfn.core.faults import Fault
+from imgfn.observability.events import METRICS_FOLDER, capture_logging, configure_logging
+from imgfn.observability.log import log
+from imgfn.process.private_folder import private_folder
+from imgfn.process.slots import SEAT, keep_to_core, take_seat
+from imgfn.server.worker import Worker
+
+OWN_DESCRIPTORS = 30  # of a worker that does nothing
+DESCRIPTORS_EACH = 6
+
+
+def _read_settings() -> Settings:
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        complaint = f"These settings cannot be used:\n{error}"
+    else:
+        if not settings.exposed:
+            return settings
+        complaint = (
+            f"IMGFN_HOST: strangers can reach {settings.host}, and nothing keeps them from uploading and rendering; "
+            "set IMGFN_UPLOAD_TOKEN or IMGFN_SIGNING_KEYS, or IMGFN_OPEN=true if that is meant"
+        )
+    sys.stderr.write(f"{complaint}\n")
+    raise SystemExit(2)
+
+
+_settings = _read_settings()
+configure_logging(_settings.log_level)
+
+bind = [f"{_settings.host}:{_settings.port}"]
+worker_class = Worker
+workers = _settings.workers
+threads = _settings.threads
+
+# A connection needs descriptors for itself, its files and its render; without one left gunicorn drops it unanswered.
+_descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+worker_connections = max(1, min(1000, (_descriptors - OWN_DESCRIPTORS) // DESCRIPTORS_EACH))
+wsgi_app = "imgfn.web.app:create_app()"
+
+# Replaced now and then, not all at once: what a library leaks is bounded.
+max_requests = 50_000
+max_requests_jitter = 10_000
+
+# A stopping worker finishes what it has begun: the longest is a fetch, a render and a write to the store.
+graceful_timeout = int(_settings.render_seconds + 2 * _settings.store_deadline_seconds) + 5
+keepalive = 75  # seconds; longer than a proxy in front keeps its idle connections (nginx: 60), so we never close first
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a heartbeat must not wait for a disk
+
+# Our own check answers a URL that is a little too long in our own words; this one only bounds what is read.
+limit_request_line = 8190
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# Nothing here depends on the scheme, and a header must not change the path that was signed: no peer is believed, and
+# none's address has to be looked up in a list for each request.
+forwarded_allow_ips = "*"
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
+# No preload: it would run code before the fork that is only safe after it. The one log line of a request is ours.
+preload_app = False
+accesslog = None
+errorlog = None  # gunicorn's own handler; ours comes next
+capture_logging(_settings.log_level, "gunicorn.error")
+loglevel = _settings.log_level
+control_socket_disable = True  # signals do, and a second server of this user would fight for its path
+
+_metrics_folder = private_folder(_settings.runtime_dir, "metrics") / str(os.getpid())
+os.environ[METRICS_FOLDER] = str(_metrics_folder)
+
+
+def on_starting(_server: Any) -> None:
+    """Make the folder of the metrics, and remove those of servers that were killed."""
+    for old in _metrics_folder.parent.iterdir():
+        if old == _metrics_folder or not _lives(int(old.name)):
+            shutil.rmtree(old)
+    _metrics_folder.mkdir(mode=0o700)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
+
+
+pre_fork = take_seat
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Tell the worker its seat: there its counts lie, and there its core is."""
+    os.environ[SEAT] = str(worker.seat)
+    keep_to_core(worker.seat, workers)
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Have the stores open and the render processes running before the first request."""
+    try:
+        wiring.open_service(None)
+    except Fault as fault:
+        # A store that is out of reach now can be there for the first request.
+        log.warning("not_ready", code=fault.code, detail=fault.detail)
+    # What is there now stays. To look through it for garbage, of which requests leave none, takes 50 ms.
+    gc.collect()
+    gc.freeze()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget the renders that the worker was waiting for."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.seat)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+
+def on_exit(_server: Any) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_metrics_folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""What imgfn does, free of HTTP: locate, produce, upload, save, delete."""

@@ -1,0 +1,105 @@
+"""Bytes out of a store: whole or in part, in memory while they are few, as a file where one is needed."""
+
+import hashlib
+import io
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import BinaryIO
+
+from imgfn.core.formats import sniff
+from imgfn.core.key import Key
+from imgfn.core.store import Opened, Store
+
+SPOOL_BYTES = 1024 * 1024  # bodies larger than this lie on disk, not in memory
+CHUNK_BYTES = 256 * 1024
+HEAD_BYTES = 1024  # what `sniff` needs to know an SVG
+OPAQUE = "application/octet-stream"  # what is no picture is nobody's business to show
+
+Part = tuple[int, int]  # first byte, number of bytes
+Choose = Callable[[int], Part]  # size of the whole -> which part of it is wanted
+
+
+@dataclass(frozen=True)
+class Produced:
+    """An answer: stored before, or just made. `chunks` give `part` of it, if there is one; `size` is the whole's."""
+
+    chunks: Iterable[bytes]
+    size: int
+    content_type: str
+    modified: datetime
+    made: bool
+    notes: tuple[str, ...] = ()
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    part: Part | None = None
+
+
+def read(store: Store, key: Key, choose: Choose | None = None) -> Produced:
+    """What is stored under `key`, or the part that `choose` wants. Raises what the store raises, before any byte."""
+    began = time.perf_counter()
+    part = choose(store.stat(key).size) if choose else None
+    start, length = part or (0, None)
+    opened = store.open(key, start, length)
+    stat = opened.stat
+    if (length or stat.size) <= SPOOL_BYTES:
+        with opened:
+            chunks: Iterable[bytes] = (opened.body.read(),)
+    else:
+        chunks = Stream(opened)
+    notes = tuple(note for note in (stat.meta.get("note"),) if note)
+    milliseconds = {"store": (time.perf_counter() - began) * 1000}
+    return Produced(chunks, stat.size, stat.content_type, stat.modified, False, notes, milliseconds, part)
+
+
+def read_original(store: Store, key: Key, choose: Choose | None = None) -> Produced:
+    """As `read`, its type sniffed: what a bucket says of its objects anybody may have written."""
+    original = read(store, key, choose)
+    if original.part is None and isinstance(original.chunks, tuple):
+        head = original.chunks[0]
+    else:
+        with store.open(key, 0, HEAD_BYTES) as opened:
+            head = opened.body.read()
+    fmt = sniff(head[:HEAD_BYTES])
+    return replace(original, content_type=fmt.content_type if fmt else OPAQUE)
+
+
+class Stream:
+    """A body too large for memory: read once, in chunks; closes itself at its end, since FC never calls `close`."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._opened as opened:
+            while chunk := opened.body.read(CHUNK_BYTES):
+                yield chunk
+
+    def close(self) -> None:
+        """Let go of the store's connection or file; a caller that read to the end need not."""
+        self._opened.body.close()
+
+
+def as_file(opened: Opened, stack: ExitStack) -> BinaryIO:
+    """The whole body as a seekable file at its start, which `stack` closes; a plain file stays what it is."""
+    body = opened.body
+    if isinstance(body, io.BufferedReader) and isinstance(body.raw, io.FileIO):
+        return body
+    if opened.stat.size <= SPOOL_BYTES:
+        return io.BytesIO(opened.body.read())
+    spooled: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
+    shutil.copyfileobj(opened.body, spooled, CHUNK_BYTES)
+    spooled.seek(0)
+    return spooled
+
+
+def digest(store: Store, key: Key) -> str:
+    """SHA-256 of what is stored under `key`, in hex."""
+    with store.open(key) as opened:
+        told = hashlib.sha256()
+        while chunk := opened.body.read(CHUNK_BYTES):
+            told.update(chunk)
+        return told.hexdigest()

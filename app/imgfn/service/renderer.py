@@ -1,0 +1,32 @@
+"""What the service asks of whoever renders: the Renderer protocol."""
+
+from collections.abc import Mapping
+from typing import BinaryIO, Protocol
+
+from imgfn.core.kinds import Mark
+from imgfn.core.plan import Plan
+from imgfn.imaging.codecs.decode import Header
+from imgfn.imaging.render import Rendered
+
+
+class Renderer(Protocol):
+    """Runs plans. `source` is a seekable file that is read from its start, `size` its length in bytes.
+
+    A regular file is handed over without passing through this process's memory.
+    """
+
+    def look_for_room(self) -> None:
+        """Raise SlowDown where the queue was full just now: before anything is done for a job that would be refused."""
+        ...
+
+    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
+        """The result of `plan`; `marks` has the bytes of every mark in `plan.marks`.
+
+        Raises BadImage, ImageTooLarge, UnsupportedMediaType and InvalidArgument as the picture and the plan deserve,
+        RenderTimeout past the deadline, SlowDown where too many renders wait already.
+        """
+        ...
+
+    def inspect(self, source: BinaryIO, size: int) -> Header:
+        """What an upload's header says, without decoding a pixel. Raises as `render` does."""
+        ...

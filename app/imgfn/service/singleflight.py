@@ -1,0 +1,116 @@
+"""Equal requests in flight are one: in this process by a future, among this machine's processes by a file lock."""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from imgfn.core.faults import SlowDown
+from imgfn.observability.log import log
+from imgfn.process.scheduler import turn
+
+T = TypeVar("T")
+POLL_SECONDS = 0.01
+
+
+class Flights(Generic[T]):
+    """Work by name, done once however many ask for it at the same time.
+
+    Its results land after the answer where threads take turns (process.scheduler), else before it: a cloud function is
+    frozen between requests.
+    """
+
+    def __init__(self, lock_file: Path, wait_seconds: float) -> None:
+        self._descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._wait_seconds = wait_seconds
+        self._mutex = threading.Lock()
+        self._futures: dict[str, Future[T]] = {}
+
+    def join(self, name: str, found: Callable[[], T | None], work: Callable[[], T], land: Callable[[T], None]) -> T:
+        """The result of `work`, made by this caller or by another one that is at it already.
+
+        `name` is hex digits. `found` looks for a result that another process has landed meanwhile. `land` stores the
+        result; it runs after the result is known to all who wait here, and other processes wait until it returns. What
+        `work` raises, all who wait here get. SlowDown where another process takes too long.
+        """
+        with self._mutex:
+            future = self._futures.get(name)
+            if leads := future is None:
+                future = self._futures[name] = Future()
+        if not leads:
+            with turn.waiting():
+                return future.result()
+        try:
+            waited = self._lock(name)
+            try:
+                result = found() if waited else None
+                fresh = result is None
+                if result is None:
+                    result = work()
+                future.set_result(result)
+            except BaseException:
+                self._unlock(name)
+                raise
+        except BaseException as error:
+            self._forget(name)
+            future.set_exception(error)
+            del future  # it has the error, whose trace has this frame: only the collector would find them
+            raise
+        self._land(name, result, land if fresh else None)
+        return result
+
+    def has(self, name: str) -> bool:
+        """Whether `work` is under way for that name in this process."""
+        return name in self._futures
+
+    def _land(self, name: str, result: T, land: Callable[[T], None] | None) -> None:
+        def finish() -> None:
+            try:
+                if land is not None:
+                    land(result)
+            except Exception:  # whoever asked for the result has it
+                log.exception("bug")
+            finally:
+                self._unlock(name)
+                self._forget(name)
+
+        # In a copy of the context: what the landing logs carries the id of the request that made the result.
+        if land is None or not turn.afterwards(partial(copy_context().run, finish)):
+            finish()
+
+    def _forget(self, name: str) -> None:
+        with self._mutex:
+            del self._futures[name]
+
+    def _lock(self, name: str) -> bool:
+        """Take the machine-wide lock of `name`; gives whether another process had it first.
+
+        A name is one byte of one file, so nothing has to be cleaned up, and the kernel lets go of what a dead process
+        held. Polling, since with blocking record locks the kernel sees deadlocks between threads where none are.
+        """
+        deadline = time.monotonic() + self._wait_seconds
+        waited = False
+        while True:
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(name))
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise SlowDown(headers={"Retry-After": "1"}) from error
+                waited = True
+                with turn.waiting():
+                    time.sleep(POLL_SECONDS)
+            else:
+                return waited
+
+    def _unlock(self, name: str) -> None:
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _offset(name))
+
+
+def _offset(name: str) -> int:
+    return int(name[:15], 16)

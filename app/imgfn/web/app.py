@@ -1,0 +1,60 @@
+"""The whole server as one WSGI application: the two functions, and Flask for the rest."""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from werkzeug.wrappers import Response
+
+from imgfn import wiring
+from imgfn.functions import proc, upload
+from imgfn.http.request import Exchange
+from imgfn.http.responses import Answer
+from imgfn.http.serve import serve
+from imgfn.observability import events, metrics
+from imgfn.web.documents import documents
+from imgfn.web.playground import playground
+from imgfn.web.status import status
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HANDLERS = {"upload": upload.handler, "proc": proc.handler}
+FUNCTION = re.compile(rf"(?:/2016-08-15/proxy/[^/]+)?/({'|'.join(HANDLERS)})(?:/|$)")
+
+
+def create_app() -> "WSGIApplication":
+    """The application that gunicorn serves. The functions are called as they are: Flask is not on the hot path."""
+    events.count_with(metrics)
+    flask = create_flask()
+    pages = flask.url_map.bind("")
+    serves_objects = wiring.settings().oss_mount
+
+    def answer(exchange: Exchange) -> Answer:
+        response = Response.from_app(flask, exchange.environ)
+        chunks, _, headers = response.get_wsgi_response(exchange.environ)
+        return Answer(response.status_code, dict(headers), chunks)
+
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        function = FUNCTION.match(environ["PATH_INFO"])
+        if function:
+            return HANDLERS[function[1]](environ, start_response)
+        if serves_objects and not pages.test(environ["PATH_INFO"]):
+            return proc.object_handler(environ, start_response)
+        methods = ("GET", "HEAD", "POST")
+        return serve(answer, environ, start_response, mount="", methods=methods, settings=wiring.settings)
+
+    return application
+
+
+def create_flask() -> Flask:
+    """Pages and probes. What its views raise, `serve` answers, as for the functions."""
+    flask = Flask("imgfn.web", static_folder=None)
+    flask.config.update(TRAP_HTTP_EXCEPTIONS=True, PROPAGATE_EXCEPTIONS=True)
+    flask.url_map.merge_slashes = False
+    flask.url_map.strict_slashes = False
+    flask.register_blueprint(documents)
+    flask.register_blueprint(playground)
+    flask.register_blueprint(status)
+    return flask

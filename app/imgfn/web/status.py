@@ -1,0 +1,59 @@
+"""What machines ask a server: is it alive and ready, what did it count, what can it do."""
+
+from flask import Blueprint, Response, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from imgfn import wiring
+from imgfn.core.faults import Fault, NotReady
+from imgfn.http.openapi import operations_document
+from imgfn.observability import metrics
+
+status = Blueprint("status", __name__)
+
+
+@status.get("/healthz")
+def tell_alive() -> Response:
+    """200 as long as this process answers at all; stores do not matter here."""
+    return _words("alive\n")
+
+
+@status.get("/readyz")
+def tell_ready() -> Response:
+    """200 when both stores answer; 503 says which one does not."""
+    service = wiring.service()
+    for name, store in (("sources", service.sources), ("results", service.results)):
+        try:
+            store.check()
+        except Fault as fault:
+            raise NotReady(f"the store of the {name} does not answer: {fault.detail}") from fault
+    return _words("ready\n")
+
+
+@status.get("/metrics")
+def tell_metrics() -> Response:
+    """Prometheus' text format, all workers added up."""
+    return Response(metrics.expose(wiring.settings().render_processes), content_type=CONTENT_TYPE_LATEST)
+
+
+@status.get("/operations.json")
+def tell_operations() -> Response:
+    """Every operation with its parameters: what forms are drawn from."""
+    return jsonify(operations_document())
+
+
+@status.get("/robots.txt")
+def tell_robots() -> Response:
+    """Robots would ask for every plan that they can spell."""
+    return _words("User-agent: *\nDisallow: /\n")
+
+
+@status.get("/favicon.ico")
+def tell_no_icon() -> Response:
+    """Browsers ask without being told to; there is none."""
+    return Response(status=204)
+
+
+def _words(text: str) -> Response:
+    response = Response(text, content_type="text/plain; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response

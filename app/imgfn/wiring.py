@@ -1,0 +1,152 @@
+"""Settings to Service: the only place that names concrete classes. What is heavy is imported when it is needed."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgfn.core.key import Key
+from imgfn.core.store import Store
+from imgfn.http.function_compute import newest_keys, remember_context
+from imgfn.imaging.limits import Limits
+from imgfn.observability.events import configure_logging
+from imgfn.ops import load_operations
+from imgfn.process.private_folder import private_folder
+from imgfn.renderpool.client import ProcessRenderer
+from imgfn.renderpool.inline import InlineRenderer
+from imgfn.service.rate_limit import PlanRate
+from imgfn.service.renderer import Renderer
+from imgfn.service.service import Service
+from imgfn.service.singleflight import Flights
+from imgfn.service.styles import Styles, from_file, from_store
+from imgfn.stores.cached_stats import Remembered
+from imgfn.stores.s3.credentials import Keys, KeySource
+
+if TYPE_CHECKING:
+    from imgfn.config.settings import Settings
+
+
+@functools.cache
+def settings() -> "Settings":
+    """The Settings of this process, read once and with all operations at hand. Raises BadSettings."""
+    from imgfn.config.settings import load_settings
+
+    loaded = load_settings()
+    configure_logging(loaded.log_level)
+    load_operations()
+    return loaded
+
+
+@functools.cache
+def service() -> Service:
+    """The Service of this process, made at the first request and so after every fork."""
+    return build_service(settings())
+
+
+@functools.cache
+def styles() -> Styles:
+    """The Styles of this process: from a file, else from the store, else none."""
+    chosen = settings()
+    if chosen.styles_file is not None:
+        return Styles(from_file(chosen.styles_file))
+    if chosen.styles_key:
+        return Styles(from_store(service().sources, Key.parse(chosen.styles_key, "IMGFN_STYLES_KEY")))
+    return Styles(lambda _: None)
+
+
+def open_service(context: Any) -> Service:
+    """Make the Service ahead of the first request; `context` is Function Compute's, for its credentials."""
+    remember_context(context)
+    opened = service()
+    if isinstance(opened.renderer, ProcessRenderer):
+        opened.renderer.start()
+    return opened
+
+
+def build_service(chosen: "Settings") -> Service:
+    """A Service as `chosen` says."""
+    return Service(
+        sources=build_sources(chosen),
+        results=build_store(chosen, "results"),
+        renderer=build_renderer(chosen),
+        flights=Flights(
+            # Who shares a result store shares the flights: their digests mean the same results.
+            private_folder(chosen.runtime_dir, "flights") / "lock",
+            chosen.render_seconds + chosen.store_deadline_seconds,
+        ),
+        plan_rate=PlanRate(chosen.new_results_per_source),
+        auto_formats=chosen.auto_formats,
+        max_source_bytes=chosen.max_source_bytes,
+        keep_results=chosen.keep_results,
+    )
+
+
+def build_sources(chosen: "Settings") -> Store:
+    """The store of the sources, its stats remembered where that saves anything."""
+    store = build_store(chosen, "sources")
+    if chosen.store == "folder" and not chosen.stat_ttl_seconds:
+        return store
+    return Remembered(store, chosen.stat_ttl_seconds)
+
+
+def build_store(chosen: "Settings", room: str) -> Store:
+    """The store of the `sources` or of the `results`."""
+    kind = chosen.store if room == "sources" or chosen.result_store == "same" else chosen.result_store
+    if kind == "folder":
+        from imgfn.stores.folder.store import FolderStore
+
+        # A result that a power cut costs is made again; waiting for the disk costs more than a small render.
+        return FolderStore(chosen.folder / room, durable=room == "sources")
+    from imgfn.stores.s3.store import MinioStore
+
+    return MinioStore(
+        endpoint=chosen.s3_endpoint,
+        region=chosen.s3_region,
+        bucket=chosen.s3_source_bucket if room == "sources" else chosen.s3_result_bucket,
+        keys=build_keys(chosen),
+        secure=chosen.s3_secure,
+        virtual_host=chosen.s3_virtual_host,
+        create_bucket=chosen.s3_create_buckets,
+        connect_seconds=chosen.store_connect_seconds,
+        read_seconds=chosen.store_read_seconds,
+        deadline_seconds=chosen.store_deadline_seconds,
+        retries=chosen.store_retries,
+        connections=chosen.threads,
+    )
+
+
+def build_keys(chosen: "Settings") -> KeySource:
+    """Where the keys to S3 come from: the settings, else what Function Compute gave us last."""
+    if chosen.s3_access_key and chosen.s3_secret_key:
+        token = chosen.s3_session_token
+        keys = Keys(
+            chosen.s3_access_key.get_secret_value(),
+            chosen.s3_secret_key.get_secret_value(),
+            token.get_secret_value() if token else None,
+        )
+        return lambda: keys
+    return newest_keys
+
+
+def build_renderer(chosen: "Settings") -> Renderer:
+    """Renders in expendable processes, or in this one."""
+    limits = Limits(
+        max_pixels=chosen.max_pixels,
+        max_side=chosen.max_side,
+        max_frames=chosen.max_frames,
+        max_scans=chosen.max_scans,
+        max_output_side=chosen.max_output_side,
+        max_output_pixels=chosen.max_output_pixels,
+    )
+    fonts = tuple(str(Path(folder).resolve()) for folder in chosen.font_dirs)
+    if chosen.render == "inline":
+        return InlineRenderer(limits, fonts)
+    return ProcessRenderer(
+        limits,
+        runtime_dir=chosen.runtime_dir,
+        processes=chosen.render_processes,
+        queue=chosen.render_queue,
+        seconds=chosen.render_seconds,
+        memory_bytes=chosen.render_memory_bytes,
+        recycle=chosen.render_recycle,
+        font_dirs=fonts,
+    )
