@@ -13,13 +13,13 @@ MARK = "IMGFN_BENCH_FAMILY"
 
 
 class Family:
-    """The processes that carry one mark in their environment, and their descendants, who may have another."""
+    """The processes that carry one watermark in their environment, and their descendants, who may have another."""
 
     def __init__(self) -> None:
         self._token = secrets.token_hex(8)
 
     @property
-    def mark(self) -> dict[str, str]:
+    def watermark(self) -> dict[str, str]:
         """What the first process is started with."""
         return {MARK: self._token}
 

@@ -82,8 +82,8 @@ def _cell(value: Any) -> str:
 
 
 def _table(heads: list[str], lines: list[list[str]]) -> str:
-    marks = ["---" if index == 0 else "---:" for index in range(len(heads))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [heads, marks, *lines])
+    watermarks = ["---" if index == 0 else "---:" for index in range(len(heads))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [heads, watermarks, *lines])
 
 
 def _plot(path: Path, run: dict[str, Any]) -> None:

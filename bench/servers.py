@@ -156,7 +156,7 @@ def running(server: Server, sources: list[Path], **environ: str) -> Iterator[Run
     with log.open("wb") as file:
         process = subprocess.Popen(
             server.command(port, folder),
-            env=os.environ | dict(server.environ(port, folder)) | environ | family.mark,
+            env=os.environ | dict(server.environ(port, folder)) | environ | family.watermark,
             cwd=scratch,  # no .env of the tree is read
             stdout=file,
             stderr=file,

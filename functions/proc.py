@@ -14,7 +14,7 @@ from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer, chosen_part, not_modified, picture, receipt
 from imgfn.http.saveas import ACTION, SaveAs, parse_saveas
 from imgfn.http.serve import serve
-from imgfn.service.service import Wanted
+from imgfn.service.service import ResultRef
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -78,17 +78,17 @@ def _process(exchange: Exchange, posted: bool) -> str:
 
 def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Answer:
     """Locate, then 304 or the picture; `until` is when the signature ends that lets the caller see it."""
-    wanted = locate(exchange, plan, key)
+    ref = locate(exchange, plan, key)
     max_age = cache_seconds(exchange.settings.cache_seconds, until)
-    unchanged = not_modified(wanted, exchange, max_age)
+    unchanged = not_modified(ref, exchange, max_age)
     if unchanged is not None:
         exchange.facts["result"] = "unchanged"
         return unchanged
-    part = chosen_part(exchange, wanted)
-    produced = wiring.service().produce(wanted, part, unbounded=until is not None)
-    exchange.facts["result"] = "made" if produced.made else "kept"
-    exchange.facts |= {f"{name}_ms": round(value, 2) for name, value in produced.milliseconds.items()}
-    return picture(produced, wanted, max_age)
+    part = chosen_part(exchange, ref)
+    content = wiring.service().produce(ref, part, unbounded=until is not None)
+    exchange.facts["result"] = "made" if content.made else "kept"
+    exchange.facts |= {f"{name}_ms": round(value, 2) for name, value in content.milliseconds.items()}
+    return picture(content, ref, max_age)
 
 
 def save(exchange: Exchange, plan: Plan, key: Key, saveas: SaveAs) -> Answer:
@@ -103,7 +103,7 @@ def save(exchange: Exchange, plan: Plan, key: Key, saveas: SaveAs) -> Answer:
     return receipt({"bucket": bucket, "fileSize": stat.size, "object": stat.key, "status": "OK"}, 200)
 
 
-def locate(exchange: Exchange, plan: Plan, key: Key) -> Wanted:
+def locate(exchange: Exchange, plan: Plan, key: Key) -> ResultRef:
     """The stats of the sources, and with them the result's name."""
     exchange.facts |= {"plan": plan.text, "key": key}
 

@@ -14,7 +14,7 @@ from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer, receipt
 from imgfn.http.serve import serve
 from imgfn.http.uploads import receive_one, receive_parts
-from imgfn.service.service import Received
+from imgfn.service.service import StoredUpload
 from werkzeug.wrappers import Request
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def answer(exchange: Exchange) -> Answer:
             files = [receive_one(exchange.request, stack, key, **limits)]
         else:
             files = receive_parts(exchange.request, stack, by_content=by_content, **limits)
-        received = wiring.service().receive(files, overwrite=grant.overwrite, only_type=grant.content_type)
-    exchange.facts["key"] = ",".join(file.stat.key for file in received)
-    exchange.facts["received_bytes"] = sum(file.stat.size for file in received)
-    told = [describe(file, settings.public_url) for file in received]
-    return receipt({"files": told}, 201 if any(file.created for file in received) else 200)
+        stored = wiring.service().receive(files, overwrite=grant.overwrite, only_type=grant.content_type)
+    exchange.facts["key"] = ",".join(file.stat.key for file in stored)
+    exchange.facts["received_bytes"] = sum(file.stat.size for file in stored)
+    told = [describe(file, settings.public_url) for file in stored]
+    return receipt({"files": told}, 201 if any(file.created for file in stored) else 200)
 
 
 def delete(exchange: Exchange) -> Answer:
@@ -71,7 +71,7 @@ def names_by_content(request: Request) -> bool:
     return wish == "hash"
 
 
-def describe(file: Received, public_url: str) -> dict[str, Any]:
+def describe(file: StoredUpload, public_url: str) -> dict[str, Any]:
     """What the caller is told of a stored file; `size` in bytes, `width` and `height` in pixels."""
     return {
         "key": file.stat.key,

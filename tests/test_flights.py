@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from imgfn.core.faults import SlowDown
 from imgfn.process.scheduler import turn
-from imgfn.service.singleflight import Flights
+from imgfn.service.singleflight import SingleFlight
 
 
 def fly(gate: Barrier, lock: Path, landed: Path, count: Path) -> None:
     """Join flight 'ab' from this process; every piece of work done leaves a line in `count`."""
-    flights: Flights[str] = Flights(lock, 10)
+    singleflight: SingleFlight[str] = SingleFlight(lock, 10)
 
     def work() -> str:
         with count.open("a") as lines:
@@ -26,7 +26,7 @@ def fly(gate: Barrier, lock: Path, landed: Path, count: Path) -> None:
         return landed.read_text() if landed.exists() else None
 
     gate.wait()
-    assert flights.join("ab" * 20, found, work, lambda made: landed.write_text(made) and None) == "result"
+    assert singleflight.join("ab" * 20, found, work, lambda made: landed.write_text(made) and None) == "result"
 
 
 def test_processes_that_ask_at_once_share_one_piece_of_work(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_processes_that_ask_at_once_share_one_piece_of_work(tmp_path: Path) -> N
 
 
 def test_threads_that_ask_at_once_share_one_piece_of_work_and_its_fault(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10)
+    singleflight: SingleFlight[int] = SingleFlight(tmp_path / "lock", 10)
     made = []
     gate = threading.Barrier(8)
 
@@ -56,7 +56,7 @@ def test_threads_that_ask_at_once_share_one_piece_of_work_and_its_fault(tmp_path
             return 7
 
         gate.wait()
-        return flights.join("cd", lambda: None, work, lambda _: None)
+        return singleflight.join("cd", lambda: None, work, lambda _: None)
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: ask(False), range(8))) == [7] * 8
@@ -69,15 +69,15 @@ def test_threads_that_ask_at_once_share_one_piece_of_work_and_its_fault(tmp_path
 
 
 def test_where_threads_take_turns_the_answer_does_not_wait_for_the_landing(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10)
+    singleflight: SingleFlight[int] = SingleFlight(tmp_path / "lock", 10)
     landed: list[int] = []
     works = iter((True, False))
 
     def serve() -> None:
         while turn.take(lambda: next(works) or "end") is True:
-            assert flights.join("ef", lambda: None, lambda: 1, landed.append) == 1
+            assert singleflight.join("ef", lambda: None, lambda: 1, landed.append) == 1
             # Who asks before it lands gets the same result, not a second one.
-            assert flights.join("ef", lambda: None, lambda: 2, lambda _: None) == 1
+            assert singleflight.join("ef", lambda: None, lambda: 2, lambda _: None) == 1
             assert landed == []
         turn.give_way()
         done.append(1)
@@ -91,31 +91,31 @@ def test_where_threads_take_turns_the_answer_does_not_wait_for_the_landing(tmp_p
 
 
 def test_elsewhere_the_landing_comes_first(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10)
+    singleflight: SingleFlight[int] = SingleFlight(tmp_path / "lock", 10)
     landed: list[int] = []
-    flights.join("01", lambda: None, lambda: 1, landed.append)
+    singleflight.join("01", lambda: None, lambda: 1, landed.append)
     assert landed == [1]
 
 
 def test_a_landing_that_breaks_costs_no_answer(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10)
-    assert flights.join("45", lambda: None, lambda: 1, lambda _: 1 // 0 and None) == 1
-    assert not flights.has("45")
+    singleflight: SingleFlight[int] = SingleFlight(tmp_path / "lock", 10)
+    assert singleflight.join("45", lambda: None, lambda: 1, lambda _: 1 // 0 and None) == 1
+    assert not singleflight.has("45")
 
 
 def test_a_flight_that_failed_can_be_tried_again(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10)
+    singleflight: SingleFlight[int] = SingleFlight(tmp_path / "lock", 10)
 
     def fail() -> int:
         raise SlowDown("no")
 
     with pytest.raises(SlowDown):
-        flights.join("23", lambda: None, fail, lambda _: None)
-    assert flights.join("23", lambda: None, lambda: 5, lambda _: None) == 5
+        singleflight.join("23", lambda: None, fail, lambda _: None)
+    assert singleflight.join("23", lambda: None, lambda: 5, lambda _: None) == 5
 
 
 def test_a_flight_that_failed_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
-    flights: Flights[int] = Flights(tmp_path / "lock", 10)
+    singleflight: SingleFlight[int] = SingleFlight(tmp_path / "lock", 10)
 
     def fail() -> int:
         raise SlowDown("no")
@@ -124,7 +124,7 @@ def test_a_flight_that_failed_leaves_nothing_to_the_garbage_collector(tmp_path: 
     gc.disable()
     try:
         with pytest.raises(SlowDown):
-            flights.join("67", lambda: None, fail, lambda _: None)
+            singleflight.join("67", lambda: None, fail, lambda _: None)
         assert gc.collect() == 0
     finally:
         gc.enable()

@@ -16,7 +16,7 @@ from imgfn.renderpool.inline import InlineRenderer
 from imgfn.service.rate_limit import PlanRate
 from imgfn.service.renderer import Renderer
 from imgfn.service.service import Service
-from imgfn.service.singleflight import Flights
+from imgfn.service.singleflight import SingleFlight
 from imgfn.service.styles import Styles, from_file, from_store
 from imgfn.stores.cached_stats import Remembered
 from imgfn.stores.s3.credentials import Keys, KeySource
@@ -68,9 +68,9 @@ def build_service(chosen: "Settings") -> Service:
         sources=build_sources(chosen),
         results=build_store(chosen, "results"),
         renderer=build_renderer(chosen),
-        flights=Flights(
-            # Who shares a result store shares the flights: their digests mean the same results.
-            private_folder(chosen.runtime_dir, "flights") / "lock",
+        singleflight=SingleFlight(
+            # Who shares a result store shares the singleflight: their digests mean the same results.
+            private_folder(chosen.runtime_dir, "singleflight") / "lock",
             chosen.render_seconds + chosen.store_deadline_seconds,
         ),
         plan_rate=PlanRate(chosen.new_results_per_source),
@@ -88,20 +88,20 @@ def build_sources(chosen: "Settings") -> Store:
     return Remembered(store, chosen.stat_ttl_seconds)
 
 
-def build_store(chosen: "Settings", room: str) -> Store:
+def build_store(chosen: "Settings", area: str) -> Store:
     """The store of the `sources` or of the `results`."""
-    kind = chosen.store if room == "sources" or chosen.result_store == "same" else chosen.result_store
+    kind = chosen.store if area == "sources" or chosen.result_store == "same" else chosen.result_store
     if kind == "folder":
         from imgfn.stores.folder.store import FolderStore
 
         # A result that a power cut costs is made again; waiting for the disk costs more than a small render.
-        return FolderStore(chosen.folder / room, durable=room == "sources")
+        return FolderStore(chosen.folder / area, durable=area == "sources")
     from imgfn.stores.s3.store import MinioStore
 
     return MinioStore(
         endpoint=chosen.s3_endpoint,
         region=chosen.s3_region,
-        bucket=chosen.s3_source_bucket if room == "sources" else chosen.s3_result_bucket,
+        bucket=chosen.s3_source_bucket if area == "sources" else chosen.s3_result_bucket,
         keys=build_keys(chosen),
         secure=chosen.s3_secure,
         virtual_host=chosen.s3_virtual_host,

@@ -9,7 +9,7 @@ import json
 from imgfn.core.faults import MissingArgument
 from PIL import Image
 
-from tests.conformance import marks
+from tests.conformance import watermarks
 from tests.conformance.pictures import JPEG, PNG, animation, answer, colour, encoded, picture, quarters, size
 from tests.conformance.row import Row, allowed, refused
 
@@ -313,4 +313,4 @@ REPORTS = [
     ),
 ]
 
-ROWS = [*RESIZE, *CROP, *SHAPES, *COLOURS, *OUTPUT, *REPORTS, *marks.ROWS]
+ROWS = [*RESIZE, *CROP, *SHAPES, *COLOURS, *OUTPUT, *REPORTS, *watermarks.ROWS]

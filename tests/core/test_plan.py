@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imgfn.core.faults import Fault, InvalidArgument, MissingArgument
 from imgfn.core.kinds import Float, Int, Text, decode_base64, encode_base64
-from imgfn.core.plan import MAX_MARKS, MAX_STEPS, Plan, Step, parse_oss, parse_path
+from imgfn.core.plan import MAX_STEPS, MAX_WATERMARK_IMAGES, Plan, Step, parse_oss, parse_path
 from imgfn.core.registry import REGISTRY, Operation
 
 
@@ -31,7 +31,7 @@ def steps(draw: st.DrawFn, operation: Operation) -> str:
 
 plans = st.lists(
     st.sampled_from([operation for operation in REGISTRY if not operation.reports]).flatmap(steps), max_size=6
-).filter(lambda parts: sum("image_" in part for part in parts) <= MAX_MARKS)
+).filter(lambda parts: sum("image_" in part for part in parts) <= MAX_WATERMARK_IMAGES)
 
 
 @given(plans)

@@ -30,7 +30,7 @@ def record_stores(say: Callable[[str], None]) -> Callable[..., Any]:
     """A stand-in for `wiring.build_store` whose stores are real and witnessed."""
     build = wiring.build_store
 
-    def build_recorded(chosen: Any, room: str) -> Any:
-        return Recording(build(chosen, room), lambda call: say(f"{room} {call}"))
+    def build_recorded(chosen: Any, area: str) -> Any:
+        return Recording(build(chosen, area), lambda call: say(f"{area} {call}"))
 
     return build_recorded

@@ -199,9 +199,9 @@ def test_a_bad_key_is_refused_before_any_store_is_asked(target: Target, path: st
 @pytest.mark.skipif(REGISTRY.get("watermark") is None, reason="no operation takes the key of another object yet")
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a\0b", "a\\b", "a//b", "", "\u202ex"])
 def test_a_bad_key_inside_an_argument_is_refused_too(target: Target, name: str):
-    mark = base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
-    assert target.get(f"/proc/watermark/image_{mark}/a.png").status == 400
-    assert target.get(f"/proc/a.png?x-oss-process=image/watermark,image_{mark}").status == 400
+    watermark = base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+    assert target.get(f"/proc/watermark/image_{watermark}/a.png").status == 400
+    assert target.get(f"/proc/a.png?x-oss-process=image/watermark,image_{watermark}").status == 400
     assert target.calls == []
 
 

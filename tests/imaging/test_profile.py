@@ -43,9 +43,9 @@ def test_a_mark_keeps_its_colours_on_a_picture_of_another_profile():
 
 
 def test_a_mark_of_another_profile_keeps_its_colours():
-    mark = file_of(Image.new("RGB", (20, 20), (255, 0, 0)), icc_profile=swapped())
+    watermark = file_of(Image.new("RGB", (20, 20), (255, 0, 0)), icc_profile=swapped())
     plan = f"watermark/image_{marked('blue.png')},g_nw,x_0,y_0"
-    picture = drawn(plan, Image.new("RGB", (60, 40), "white"), {"blue.png": mark})
+    picture = drawn(plan, Image.new("RGB", (60, 40), "white"), {"blue.png": watermark})
     assert pixel(picture) == pytest.approx((0, 0, 255), abs=3)
 
 

@@ -203,7 +203,7 @@ def test_a_stream_comes_out_as_a_picture_in_memory(mode, plan):
     image = scene(mode=mode)
     view = View.of(image.size).crop((21, 30, 219, 151))
     view = view.resize(plan) if plan else view
-    stream = kernels.Stream(kernels.to_vips(image))
+    stream = kernels.VipsStream(kernels.to_vips(image))
     assert kernels.reshaped(stream, view).tobytes() == kernels.reshaped(image, view).tobytes()
 
 

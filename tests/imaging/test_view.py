@@ -11,14 +11,14 @@ from imgfn.core.output import Box, Output, Size
 from imgfn.imaging.kernels import TRANSPOSE, turned
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.picture import Picture, Source
-from imgfn.imaging.view import MIRROR, STRAIGHT, Turn, View
+from imgfn.imaging.view import MIRROR, STRAIGHT, Orientation, View
 from PIL import Image
 
 from tests.imaging.rendering import pixels
 from tests.pictures import difference, encoded, opened, quarters, soft
 
 TURNS = [STRAIGHT, *TRANSPOSE]
-Step = tuple[str, tuple[float, float, float, float], Turn]
+Step = tuple[str, tuple[float, float, float, float], Orientation]
 
 steps = st.lists(
     st.tuples(
@@ -86,13 +86,13 @@ def test_a_folded_plan_shows_what_its_steps_show_one_by_one(format_name: str, pl
 
 @pytest.mark.parametrize("first", TURNS)
 @pytest.mark.parametrize("second", TURNS)
-def test_two_turns_are_one(first: Turn, second: Turn) -> None:
+def test_two_turns_are_one(first: Orientation, second: Orientation) -> None:
     image = quarters()
     assert turned(image, first.then(second)).tobytes() == turned(turned(image, first), second).tobytes()
 
 
 @pytest.mark.parametrize("turn", TURNS)
-def test_a_turn_and_its_inverse_are_nothing(turn: Turn) -> None:
+def test_a_turn_and_its_inverse_are_nothing(turn: Orientation) -> None:
     assert turn.then(turn.inverse) == STRAIGHT
     assert turn.inverse.box(turn.box((1, 2, 30, 40), (64, 48)), turn.size((64, 48))) == (1, 2, 30, 40)
 

@@ -4,7 +4,7 @@ import io
 
 from imgfn import ops  # noqa: F401  fills the registry
 from imgfn.core.key import Key
-from imgfn.core.kinds import Mark, encode_base64
+from imgfn.core.kinds import WatermarkImage, encode_base64
 from imgfn.core.plan import parse_oss, parse_path
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import render
@@ -19,24 +19,27 @@ def file_of(image, format_name="PNG", **options):
     return file.getvalue()
 
 
-def made(plan, source, marks=None, limits=LIMITS):
+def made(plan, source, watermarks=None, limits=LIMITS):
     """The rendered answer of a plan in the path grammar to an image or a file."""
     body = file_of(source) if isinstance(source, Image.Image) else source
-    named = {key: file_of(mark) if isinstance(mark, Image.Image) else mark for key, mark in (marks or {}).items()}
+    named = {
+        key: file_of(watermark) if isinstance(watermark, Image.Image) else watermark
+        for key, watermark in (watermarks or {}).items()
+    }
     parsed = parse_oss(plan) if plan.startswith("image/") else parse_path(plan)[0]
-    return render(body, parsed, limits, {mark: named[mark.key] for mark in parsed.marks})
+    return render(body, parsed, limits, {watermark: named[watermark.key] for watermark in parsed.watermarks})
 
 
-def drawn(plan, source, marks=None):
+def drawn(plan, source, watermarks=None):
     """The picture that a plan makes, decoded."""
-    image = Image.open(io.BytesIO(made(plan, source, marks).body))
+    image = Image.open(io.BytesIO(made(plan, source, watermarks).body))
     image.load()
     return image
 
 
 def marked(key, process=""):
-    """The value of `image_` for a mark."""
-    return encode_base64(str(Mark(Key(key), process)))
+    """The value of `image_` for a watermark."""
+    return encode_base64(str(WatermarkImage(Key(key), process)))
 
 
 def words(text):

@@ -5,7 +5,7 @@ from pathlib import Path
 import imgfn.ops  # noqa: F401  fills the registry
 import pytest
 from imgfn.core.faults import Fault, InvalidArgument
-from imgfn.core.kinds import Mark
+from imgfn.core.kinds import WatermarkImage
 from imgfn.core.plan import DEFAULTS, Plan, parse_oss, parse_path, parse_step
 from imgfn.core.registry import REGISTRY, Operation, Param
 from imgfn.imaging import native
@@ -30,8 +30,8 @@ def example_of(operation: Operation) -> Plan:
 
 
 def done(plan: Plan) -> Rendered:
-    marks = {value: MARK for step in plan.steps for value in step.values if isinstance(value, Mark)}
-    return render(SOURCE, plan, Limits(), marks)
+    watermarks = {value: MARK for step in plan.steps for value in step.values if isinstance(value, WatermarkImage)}
+    return render(SOURCE, plan, Limits(), watermarks)
 
 
 def with_value(operation: Operation, param: Param, text: str) -> Plan:

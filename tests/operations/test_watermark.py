@@ -71,9 +71,9 @@ def test_what_lies_outside_the_picture_is_cut_off():
 @settings(deadline=None)
 @given(width=st.integers(1, 60), height=st.integers(1, 60), padx=st.integers(0, 9), pady=st.integers(0, 9))
 def test_tiles_repeat_from_the_marks_own_place(width, height, padx, pady):
-    main, mark = Image.new("RGB", (width, height), "white"), Image.new("RGB", (5, 3), "red")
-    mark.putpixel((0, 0), (0, 0, 255))
-    picture = drawn(f"watermark/{IMAGE},g_nw,x_2,y_1,fill_1,padx_{padx},pady_{pady}", main, {"red.png": mark})
+    main, watermark = Image.new("RGB", (width, height), "white"), Image.new("RGB", (5, 3), "red")
+    watermark.putpixel((0, 0), (0, 0, 255))
+    picture = drawn(f"watermark/{IMAGE},g_nw,x_2,y_1,fill_1,padx_{padx},pady_{pady}", main, {"red.png": watermark})
     for x in range(width):
         for y in range(height):
             u, v = (x - 2) % (5 + padx), (y - 1) % (3 + pady)
@@ -92,10 +92,10 @@ def test_a_tile_of_one_pixel_over_a_large_picture_takes_no_time_for_each_tile():
     ("size", "percent", "wanted"), [((20, 10), 30, (60, 30)), ((400, 400), 50, (50, 50)), ((7, 100), 10, (1, 10))]
 )
 def test_the_share_of_the_main_picture_bounds_the_mark_both_ways(size, percent, wanted, where):
-    marks = {"red.png": Image.new("RGB", size, "red")}
+    watermarks = {"red.png": Image.new("RGB", size, "red")}
     image = marked("red.png", f"image/resize,P_{percent}") if where == "process" else marked("red.png")
     share = f",P_{percent}" if where == "argument" else ""
-    left, top, right, bottom = ink(drawn(f"watermark/image_{image},g_nw{share}", MAIN, marks))
+    left, top, right, bottom = ink(drawn(f"watermark/image_{image},g_nw{share}", MAIN, watermarks))
     assert (right - left, bottom - top) == wanted
 
 

@@ -79,7 +79,7 @@ class Words:
     """A plan of operations that only the pool knows: its text is all that a client reads of it."""
 
     text: str
-    marks: tuple = ()
+    watermarks: tuple = ()
 
 
 def events(lines):

@@ -84,7 +84,7 @@ def test_a_result_that_is_not_kept_is_counted_and_told_with_the_requests_id(tmp_
         results.write_text("no folder")
         answer = server.ask("/proc/resize/w_20/a.png", headers={"X-Request-Id": "unlucky"})
         assert (answer.status, answer.headers["X-Imgfn-Result"]) == (200, "made")
-        while 'imgfn_mishaps_total{event="result_not_kept"}' not in read_metrics(server):
+        while 'imgfn_incidents_total{event="result_not_kept"}' not in read_metrics(server):
             time.sleep(0.05)
         told = next(line for line in server.log.splitlines() if "result_not_kept" in line)
         assert '"request_id": "unlucky"' in told
@@ -98,4 +98,4 @@ def test_a_renderer_that_dies_is_counted(tmp_path: Path):
         assert (
             server.ask("/proc/rotate/33/blur/r_50,s_50/blur/r_50,s_50/blur/r_50,s_50/format/webp/a.png").status == 504
         )
-        assert read_metrics(server)['imgfn_mishaps_total{event="renderer_overran"}'] == 1
+        assert read_metrics(server)['imgfn_incidents_total{event="renderer_overran"}'] == 1

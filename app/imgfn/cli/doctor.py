@@ -52,18 +52,18 @@ def _examine_versions() -> Iterator[Finding]:
 
 
 def _examine_stores(settings: Settings) -> Iterator[Finding]:
-    for room in ("sources", "results"):
+    for area in ("sources", "results"):
         if settings.store == "folder":
-            place = str((settings.folder / room).resolve())
+            place = str((settings.folder / area).resolve())
         else:
-            bucket = settings.s3_source_bucket if room == "sources" else settings.s3_result_bucket
+            bucket = settings.s3_source_bucket if area == "sources" else settings.s3_result_bucket
             place = f"bucket {bucket} at {settings.s3_endpoint}"
         try:
-            wiring.build_store(settings, room).check()
+            wiring.build_store(settings, area).check()
         except Fault as fault:
-            yield Finding("broken", f"the {room} cannot be reached ({place}): {fault.detail}")
+            yield Finding("broken", f"the {area} cannot be reached ({place}): {fault.detail}")
         else:
-            yield Finding("fine", f"the {room} answer ({place})")
+            yield Finding("fine", f"the {area} answer ({place})")
     if settings.store == "minio" and not settings.s3_secure and not settings.s3_endpoint.startswith(LOOPBACK):
         yield Finding("unsafe", f"pictures and keys travel to {settings.s3_endpoint} without TLS (IMGFN_S3_SECURE)")
 
@@ -88,7 +88,7 @@ def _examine_rendering(settings: Settings) -> Iterator[Finding]:
 
 
 def _examine_fonts(settings: Settings) -> Iterator[Finding]:
-    fonts.look_in(map(Path, settings.font_dirs))
+    fonts.set_font_dirs(map(Path, settings.font_dirs))
     for folder in settings.font_dirs:
         if not Path(folder).is_dir():
             yield Finding("broken", f"IMGFN_FONT_DIRS names {folder}, which is no folder")

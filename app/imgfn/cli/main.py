@@ -99,9 +99,9 @@ def operations() -> None:
 def doctor() -> None:
     """Say what is configured, what can be reached and what is unsafe; exit 1 where something is broken."""
     findings = examine(_settings())
-    marks = {"fine": click.style("ok  ", fg="green"), "unsafe": click.style("!!  ", fg="yellow")}
+    labels = {"fine": click.style("ok  ", fg="green"), "unsafe": click.style("!!  ", fg="yellow")}
     for finding in findings:
-        click.echo(marks.get(finding.state, click.style("FAIL", fg="red")) + f"  {finding.words}")
+        click.echo(labels.get(finding.state, click.style("FAIL", fg="red")) + f"  {finding.words}")
     if any(finding.state == "broken" for finding in findings):
         sys.exit(1)
 
@@ -142,9 +142,9 @@ def _run(text: str, source: Path, target: Path, settings: Settings) -> tuple[byt
     chosen = FORMATS.get(_extension(target), own)
     if not plan.reports:
         plan = _end_in(plan, chosen, own)
-    marks = {mark: (source.parent / mark.key).read_bytes() for mark in plan.marks}
+    watermarks = {watermark: (source.parent / watermark.key).read_bytes() for watermark in plan.watermarks}
     with source.open("rb") as file:
-        rendered = wiring.build_renderer(settings).render(file, source.stat().st_size, plan, marks)
+        rendered = wiring.build_renderer(settings).render(file, source.stat().st_size, plan, watermarks)
     return rendered.body, rendered.notes
 
 

@@ -39,7 +39,7 @@ def _split(value: Any) -> Any:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
-def _written(names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_written(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in FORMATS or not FORMATS[name].written:
             raise ValueError(f"{name!r} is not a format that we write")
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     )
 
     # Output
-    auto_formats: Annotated[Words, AfterValidator(_written)] = Field(
+    auto_formats: Annotated[Words, AfterValidator(_check_written)] = Field(
         ("avif", "webp"), description="formats that format/auto may choose, best first"
     )
     font_dirs: Words = Field((), description="folders of fonts for watermarks, before the system's")

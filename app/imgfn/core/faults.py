@@ -31,12 +31,12 @@ class Fault(Exception):
 
     def facts(self) -> dict[str, Any]:
         """The members of the problem document that this fault knows, without the empty ones."""
-        told = {"title": self.title, "status": self.status, "detail": self.detail, "code": self.code}
+        document = {"title": self.title, "status": self.status, "detail": self.detail, "code": self.code}
         if self.parameter is not None:
-            told["parameter"] = self.parameter
+            document["parameter"] = self.parameter
         if self.expected is not None:
-            told["expected"] = self.expected
-        return told
+            document["expected"] = self.expected
+        return document
 
 
 class InvalidArgument(Fault):

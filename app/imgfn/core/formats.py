@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-SNIFF_BYTES = 64  # what `sniff` wants to see at least, except of an SVG (up to 1024)
+SNIFF_BYTES = 1024  # of a file's start, all that `sniff` looks at: an SVG may begin with a long comment
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Mark:
+class WatermarkImage:
     """Another object, and the actions that it goes through before it is used."""
 
     key: Key
@@ -259,11 +259,11 @@ class ObjectKey:
 
     expected: ClassVar[str] = "URL-safe base64 of an object's key, with ?x-oss-process=image/… if it is to be processed"
 
-    def parse(self, text: str) -> Mark:
+    def parse(self, text: str) -> WatermarkImage:
         name, _, process = decode_base64(text).partition("?x-oss-process=")
-        return Mark(Key.parse(name), process)
+        return WatermarkImage(Key.parse(name), process)
 
-    def text(self, value: Mark) -> str:
+    def text(self, value: WatermarkImage) -> str:
         return encode_base64(str(value))
 
     def schema(self) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from operator import ne
 from typing import Any
 
 from imgfn.core.faults import InvalidArgument, MissingArgument, NoSuchStyle
-from imgfn.core.kinds import Mark
+from imgfn.core.kinds import WatermarkImage
 from imgfn.core.registry import REGISTRY, REQUIRED, Operation, Param
 
 DEFAULTS, END, STYLE = "_", "-", "style"
 MAX_STEPS = 20
-MAX_MARKS = 3  # as OSS
+MAX_WATERMARK_IMAGES = 3  # as OSS
 MOST_STEPS_KNOWN = 1000  # a site has a few, and asks for them again with each picture
 
 
@@ -46,11 +46,11 @@ class Step:
         return ",".join(part for part in (self.operation.name, self.arguments) if part)
 
     @property
-    def marks(self) -> tuple[Mark, ...]:
+    def watermarks(self) -> tuple[WatermarkImage, ...]:
         """The other objects that this step needs."""
-        if not self.operation.takes_marks:
+        if not self.operation.takes_watermarks:
             return ()
-        return tuple(value for value in self.values if isinstance(value, Mark))
+        return tuple(value for value in self.values if isinstance(value, WatermarkImage))
 
     def __getitem__(self, name: str) -> Any:
         """The value of the parameter with this Python name."""
@@ -80,9 +80,9 @@ class Plan:
         return bool(self.steps) and self.steps[-1].operation.reports
 
     @property
-    def marks(self) -> tuple[Mark, ...]:
+    def watermarks(self) -> tuple[WatermarkImage, ...]:
         """The other objects that this plan needs, each once, in order."""
-        return tuple(dict.fromkeys(mark for step in self.steps for mark in step.marks))
+        return tuple(dict.fromkeys(watermark for step in self.steps for watermark in step.watermarks))
 
     def last(self, name: str) -> Step | None:
         """The last step of that operation, if there is one."""
@@ -206,8 +206,8 @@ def parse_step(operation: Operation, arguments: tuple[str, ...]) -> Step:
             expected=f"one of {wanted}",
         )
     step = Step(operation, tuple(values.values()))
-    for mark in step.marks:
-        _check_process(mark)
+    for watermark in step.watermarks:
+        _check_process(watermark)
     return step
 
 
@@ -244,22 +244,24 @@ def _checked(steps: tuple[Step, ...]) -> tuple[Step, ...]:
             raise InvalidArgument(
                 f"{step.operation.name} ends a plan", parameter=step.operation.name, expected="it as the last step"
             )
-    marks = [mark for step in steps for mark in step.marks]
-    if len(marks) > MAX_MARKS:
+    watermarks = [watermark for step in steps for watermark in step.watermarks]
+    if len(watermarks) > MAX_WATERMARK_IMAGES:
         raise InvalidArgument(
-            f"the plan has {len(marks)} watermark images", parameter="image", expected=f"at most {MAX_MARKS} images"
+            f"the plan has {len(watermarks)} watermark images",
+            parameter="image",
+            expected=f"at most {MAX_WATERMARK_IMAGES} images",
         )
     return steps
 
 
-def _check_process(mark: Mark) -> None:
-    """Raise InvalidArgument where a mark's own process does more than change its pixels."""
-    steps = parse_oss(mark.process).steps if mark.process else ()
+def _check_process(watermark: WatermarkImage) -> None:
+    """Raise InvalidArgument where a watermark's own process does more than change its pixels."""
+    steps = parse_oss(watermark.process).steps if watermark.process else ()
     for step in steps:
         pixels = step.operation.stage != "output" and not step.operation.reports
-        if not pixels or step.marks:
+        if not pixels or step.watermarks:
             raise InvalidArgument(
-                f"the watermark {mark.key} is to go through {step.operation.name}",
+                f"the watermark {watermark.key} is to go through {step.operation.name}",
                 parameter="image",
                 expected="actions on its pixels, without other images",
             )

@@ -57,7 +57,7 @@ class Operation:
         return {param.name: param.default for param in self.params}
 
     @cached_property
-    def takes_marks(self) -> bool:
+    def takes_watermarks(self) -> bool:
         """Whether it may need other objects."""
         return any(isinstance(param.kind, ObjectKey) for param in self.params)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from imgfn.core.faults import Fault
 from imgfn.core.formats import FORMATS
-from imgfn.core.kinds import Mark
+from imgfn.core.kinds import WatermarkImage
 from imgfn.core.registry import REGISTRY, Operation, Param
 
 PICTURES = [fmt.content_type for fmt in FORMATS.values() if fmt.written]
@@ -88,15 +88,15 @@ def _parameter(param: Param) -> dict[str, Any]:
         "key": param.key,
         "bare": param.bare,
         "required": param.required,
-        "default": None if param.required else _plain(param.default),
+        "default": None if param.required else _json_default(param.default),
         "schema": param.kind.schema(),
     }
 
 
-def _plain(default: Any) -> Any:
+def _json_default(default: Any) -> Any:
     if isinstance(default, bool):
         return int(default)
-    return str(default) if isinstance(default, Mark) else default
+    return str(default) if isinstance(default, WatermarkImage) else default
 
 
 def _arguments(operation: Operation) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from werkzeug.http import http_date, parse_accept_header
 
 from imgfn.core.faults import Fault, RangeNotSatisfiable
 from imgfn.http.request import Exchange
-from imgfn.service.content import OPAQUE, Choose, Part, Produced
-from imgfn.service.service import Wanted
+from imgfn.service.content import OPAQUE, Choose, Content, Part
+from imgfn.service.service import ResultRef
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -53,28 +53,28 @@ def _kind_of_problem(accept: str) -> str:
     return parse_accept_header(accept, MIMEAccept).best_match(kinds, PROBLEM)
 
 
-def not_modified(wanted: Wanted, exchange: Exchange, max_age: int) -> Answer | None:
+def not_modified(ref: ResultRef, exchange: Exchange, max_age: int) -> Answer | None:
     """304 where the caller has this version already (RFC 9110, 13.1), else None."""
     fresh = False
     if "HTTP_IF_NONE_MATCH" in exchange.environ:
-        fresh = exchange.request.if_none_match.contains_weak(wanted.etag)
+        fresh = exchange.request.if_none_match.contains_weak(ref.etag)
     elif "HTTP_IF_MODIFIED_SINCE" in exchange.environ:
         since = exchange.request.if_modified_since
-        fresh = since is not None and wanted.source.modified.replace(microsecond=0) <= since
+        fresh = since is not None and ref.source.modified.replace(microsecond=0) <= since
     if not fresh:
         return None
-    return Answer(304, _validators(wanted, max_age))
+    return Answer(304, _validators(ref, max_age))
 
 
-def chosen_part(exchange: Exchange, wanted: Wanted) -> Choose | None:
+def chosen_part(exchange: Exchange, ref: ResultRef) -> Choose | None:
     """What a Range header asks for: a function from the size of the whole. Several ranges at once count as none."""
     ranges = exchange.request.range if "HTTP_RANGE" in exchange.environ else None
     if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
         return None
     condition = exchange.request.if_range
-    if condition.etag not in (None, wanted.etag):
+    if condition.etag not in (None, ref.etag):
         return None
-    if condition.date is not None and condition.date != wanted.source.modified.replace(microsecond=0):
+    if condition.date is not None and condition.date != ref.source.modified.replace(microsecond=0):
         return None
 
     def choose(size: int) -> Part:
@@ -86,29 +86,29 @@ def chosen_part(exchange: Exchange, wanted: Wanted) -> Choose | None:
     return choose
 
 
-def picture(produced: Produced, wanted: Wanted, max_age: int) -> Answer:
+def picture(content: Content, ref: ResultRef, max_age: int) -> Answer:
     """The answer with a picture or a report in it."""
     # An SVG is a program: nobody may open a stored one in our origin.
-    closed = produced.content_type in ("image/svg+xml", OPAQUE)
+    closed = content.content_type in ("image/svg+xml", OPAQUE)
     headers = {
-        **_validators(wanted, max_age),
-        "Content-Type": produced.content_type,
-        "Content-Length": str(produced.size),
+        **_validators(ref, max_age),
+        "Content-Type": content.content_type,
+        "Content-Length": str(content.size),
         "Accept-Ranges": "bytes",
         "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
         "Content-Disposition": "attachment" if closed else "inline",
-        "X-Imgfn-Result": "made" if produced.made else "kept",
-        "Server-Timing": ", ".join(f"{name};dur={value:.1f}" for name, value in produced.milliseconds.items()),
+        "X-Imgfn-Result": "made" if content.made else "kept",
+        "Server-Timing": ", ".join(f"{name};dur={value:.1f}" for name, value in content.milliseconds.items()),
     }
-    if produced.notes:
-        headers["X-Imgfn-Note"] = "; ".join(produced.notes)
+    if content.notes:
+        headers["X-Imgfn-Note"] = "; ".join(content.notes)
     status = 200
-    if produced.part is not None:
-        start, length = produced.part
+    if content.part is not None:
+        start, length = content.part
         status = 206
-        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{produced.size}"
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{content.size}"
         headers["Content-Length"] = str(length)
-    return Answer(status, headers, produced.chunks)
+    return Answer(status, headers, content.chunks)
 
 
 def receipt(body: Any, status: int) -> Answer:
@@ -125,10 +125,10 @@ def _text(text: str, status: int, headers: dict[str, str], content_type: str) ->
 _date = functools.lru_cache(MOST_KNOWN)(http_date)
 
 
-def _validators(wanted: Wanted, max_age: int) -> dict[str, str]:
+def _validators(ref: ResultRef, max_age: int) -> dict[str, str]:
     headers = {
-        "ETag": f'"{wanted.etag}"',
-        "Last-Modified": _date(wanted.source.modified),
+        "ETag": f'"{ref.etag}"',
+        "Last-Modified": _date(ref.source.modified),
         "Cache-Control": f"public, max-age={max_age}",
     }
-    return headers | {"Vary": "Accept"} if wanted.varies else headers
+    return headers | {"Vary": "Accept"} if ref.varies else headers

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request
 from imgfn.core.faults import BadRequest, EntityTooLarge, InvalidArgument, MissingArgument
 from imgfn.core.key import Key
 from imgfn.service.content import CHUNK_BYTES, SPOOL_BYTES
-from imgfn.service.service import Incoming
+from imgfn.service.service import Upload
 
 FIELD_BYTES = 500_000  # below the parser's buffer size (64 kB and a part's header) good uploads would get 413
 FILE_FIELDS = ("file", "image")  # names of a field that say nothing of the object
@@ -36,15 +36,15 @@ class Spool(tempfile.SpooledTemporaryFile[bytes]):
         self._digest.update(chunk)
         return super().write(chunk)
 
-    def incoming(self, key: Key | None) -> Incoming:
+    def incoming(self, key: Key | None) -> Upload:
         """This file, received whole, to be stored under `key`."""
         self.seek(0)
-        return Incoming(key, self, self.size, self._digest.hexdigest())  # type: ignore[arg-type]  # has BinaryIO's methods
+        return Upload(key, self, self.size, self._digest.hexdigest())  # type: ignore[arg-type]  # has BinaryIO's methods
 
 
 def receive_parts(
     request: Request, stack: ExitStack, *, max_bytes: int, max_parts: int, by_content: bool
-) -> list[Incoming]:
+) -> list[Upload]:
     """Every file of a multipart body (RFC 7578). A field's name is the key; `file` and `image` take their file's name.
 
     Raises BadRequest for a body that is not well-formed or ends early, EntityTooLarge for a file over `max_bytes` or
@@ -69,7 +69,7 @@ def receive_parts(
         ) from error
     except (ValueError, ClientDisconnected) as error:
         raise BadRequest(f"the multipart body is broken: {error}") from error
-    incoming: list[Incoming] = []
+    incoming: list[Upload] = []
     for field, part in files.items(multi=True):
         name = (part.filename or "") if field in FILE_FIELDS else field
         key = None if by_content else Key.parse(name.rpartition("/")[2] if field in FILE_FIELDS else name, "field name")
@@ -81,7 +81,7 @@ def receive_parts(
     return incoming
 
 
-def receive_one(request: Request, stack: ExitStack, key: Key | None, *, max_bytes: int, max_parts: int) -> Incoming:
+def receive_one(request: Request, stack: ExitStack, key: Key | None, *, max_bytes: int, max_parts: int) -> Upload:
     """The one file of a request whose URL names it: a raw body, or a form with one file in it (mini-programs and
     browsers' forms can send nothing else). Raises as `receive_parts` and `receive_body` do.
     """
@@ -93,7 +93,7 @@ def receive_one(request: Request, stack: ExitStack, key: Key | None, *, max_byte
     return replace(files[0], key=key)
 
 
-def receive_body(request: Request, stack: ExitStack, key: Key | None, *, max_bytes: int) -> Incoming:
+def receive_body(request: Request, stack: ExitStack, key: Key | None, *, max_bytes: int) -> Upload:
     """The raw body of a PUT. Raises EntityTooLarge, and BadRequest where it ends before its Content-Length."""
     length = request.content_length
     if (length or 0) > max_bytes:

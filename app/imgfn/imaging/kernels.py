@@ -16,8 +16,8 @@ from PIL import Image
 
 from imgfn.core.output import Box, Size
 from imgfn.imaging import memory, native
-from imgfn.imaging.raster import Raster, Source
-from imgfn.imaging.view import Turn, View, size_of
+from imgfn.imaging.raster import Raster, RowSource
+from imgfn.imaging.view import Orientation, View, size_of
 
 if TYPE_CHECKING:
     import pyvips
@@ -27,13 +27,13 @@ STRIP_ROWS = 64  # so few that what a strip needs stays in the cache
 FETCHED_ROWS = 16  # of a picture that is decoded meanwhile: the more, the more rows the decoder keeps
 BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 TRANSPOSE = {
-    Turn(1): Image.Transpose.ROTATE_270,  # Pillow counts against the clock
-    Turn(2): Image.Transpose.ROTATE_180,
-    Turn(3): Image.Transpose.ROTATE_90,
-    Turn(0, True): Image.Transpose.FLIP_LEFT_RIGHT,
-    Turn(1, True): Image.Transpose.TRANSVERSE,
-    Turn(2, True): Image.Transpose.FLIP_TOP_BOTTOM,
-    Turn(3, True): Image.Transpose.TRANSPOSE,
+    Orientation(1): Image.Transpose.ROTATE_270,  # Pillow counts against the clock
+    Orientation(2): Image.Transpose.ROTATE_180,
+    Orientation(3): Image.Transpose.ROTATE_90,
+    Orientation(0, True): Image.Transpose.FLIP_LEFT_RIGHT,
+    Orientation(1, True): Image.Transpose.TRANSVERSE,
+    Orientation(2, True): Image.Transpose.FLIP_TOP_BOTTOM,
+    Orientation(3, True): Image.Transpose.TRANSPOSE,
 }
 
 
@@ -73,13 +73,13 @@ def to_pillow(image: "pyvips.Image") -> Image.Image:
     return Image.frombuffer(mode, (image.width, image.height), pixels, "raw", mode, 0, 1)
 
 
-def turned(image: Image.Image, turn: Turn) -> Image.Image:
+def turned(image: Image.Image, turn: Orientation) -> Image.Image:
     """Quarter turns and mirrors: pixels move, none is resampled."""
     return image.transpose(TRANSPOSE[turn]) if turn in TRANSPOSE else image
 
 
 @dataclass(frozen=True)
-class Stream:
+class VipsStream:
     """A picture of libvips, L, RGB or RGBA, that is computed as its rows are asked for: once, from the top on."""
 
     image: "pyvips.Image"
@@ -105,7 +105,7 @@ class Stream:
             yield Raster(size, self.layout, region.fetch(left, row, *size))
 
 
-def reshaped(image: Image.Image | Source, view: View, shrunk: Scale = (1.0, 1.0)) -> Image.Image:
+def reshaped(image: Image.Image | RowSource, view: View, shrunk: Scale = (1.0, 1.0)) -> Image.Image:
     """`view` of a picture, without its turn; `image` (L, RGB or RGBA) may be a decode that was shrunk by these factors.
 
     Scaled by Lanczos. Where no side grows light is added up, and not what is stored for it: fine lines keep their

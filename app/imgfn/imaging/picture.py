@@ -14,7 +14,7 @@ from imgfn.imaging import kernels
 from imgfn.imaging.codecs.decode import Header, inspect
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.pixels import JPEG_MARGIN, JPEG_MARGIN_FOR, Pixels, load
-from imgfn.imaging.view import STRAIGHT, Turn, View
+from imgfn.imaging.view import STRAIGHT, Orientation, View
 
 PNG8 = replace(FORMATS["png"], animation=False)
 
@@ -56,7 +56,7 @@ class Picture:
     output: Output  # how the result will be written
     drawn: Pixels | None = None  # what operations made; None: still as in the source
     notes: tuple[str, ...] = ()  # what was dropped, for the caller to know
-    under: Size | None = None  # the size of the picture that this one is a mark on
+    under: Size | None = None  # the size of the picture that this one is a watermark on
 
     @classmethod
     def of(cls, source: Source, output: Output) -> "Picture":
@@ -139,7 +139,7 @@ class Picture:
         view = self.view.resize(size)
         return replace(self, view=view) if view else self.settled().resize(size)
 
-    def turned(self, turn: Turn) -> "Picture":
+    def turned(self, turn: Orientation) -> "Picture":
         """Quarter turns and mirrors."""
         return replace(self, view=self.view.turned(turn))
 

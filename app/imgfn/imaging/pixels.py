@@ -10,7 +10,7 @@ from imgfn.core.faults import BadImage, InvalidArgument
 from imgfn.imaging import kernels
 from imgfn.imaging.codecs import png, webp
 from imgfn.imaging.codecs.decode import Header, guarded, open_libvips, open_pillow
-from imgfn.imaging.raster import Source
+from imgfn.imaging.raster import RowSource
 from imgfn.imaging.view import View, size_of
 
 # How many times the wanted size a JPEG that is decoded smaller must have at least, by what the result is written as.
@@ -95,9 +95,9 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
     if page and (image.width, image.height) != header.size:
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrunk = (header.width / image.width, header.height / image.height)
-    image, icc = _plain(image)
+    image, icc = _to_8_bits(image)
     if frame is None:
-        stream = kernels.Stream(image.colourspace("srgb") if image.bands == 2 else image)
+        stream = kernels.VipsStream(image.colourspace("srgb") if image.bands == 2 else image)
         frame = kernels.reshaped(stream, view, shrunk)
     return Pixels((frame,), icc=icc)
 
@@ -107,7 +107,7 @@ def _load_by_us(source: bytes, header: Header, view: View) -> tuple[Image.Image 
 
     None for what is broken too: libvips says what becomes of that.
     """
-    pixels: Source | None = None
+    pixels: RowSource | None = None
     has_profile = False
     match header.format.name:
         case "png" if rows := png.decode(source):
@@ -121,7 +121,7 @@ def _load_by_us(source: bytes, header: Header, view: View) -> tuple[Image.Image 
         return None, has_profile
 
 
-def _plain(image: Any) -> tuple[Any, bytes | None]:
+def _to_8_bits(image: Any) -> tuple[Any, bytes | None]:
     """8 bits for each band, grey or RGB, with or without alpha; and the profile where the colours are still its."""
     icc = image.get("icc-profile-data") if "icc-profile-data" in image.get_fields() else None
     if image.interpretation == "cmyk":

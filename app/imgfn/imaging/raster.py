@@ -27,7 +27,7 @@ _ArrowArray._fields_ = (
 )
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Pixels that are read once, from the top on: they lie in memory, or are decoded meanwhile."""
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from imgfn.core.faults import BadImage, UnsupportedMediaType, WatermarkError
-from imgfn.core.kinds import Mark
+from imgfn.core.kinds import WatermarkImage
 from imgfn.core.output import Output, Report
 from imgfn.core.plan import Plan, Step, parse_oss
 from imgfn.imaging.codecs.encode import encode
@@ -24,15 +24,17 @@ class Rendered:
     milliseconds: Mapping[str, float]  # wall clock: decode, steps, encode
 
 
-def render(source: bytes, plan: Plan, limits: Limits, marks: Mapping[Mark, bytes] | None = None) -> Rendered:
-    """Do `plan` to `source`; `marks` are the other objects that the plan names.
+def render(
+    source: bytes, plan: Plan, limits: Limits, watermarks: Mapping[WatermarkImage, bytes] | None = None
+) -> Rendered:
+    """Do `plan` to `source`; `watermarks` are the other objects that the plan names.
 
     Raises UnsupportedMediaType, BadImage, ImageTooLarge, and InvalidArgument where an argument does not suit this
     picture.
     """
     start = time.perf_counter()
     opened = Source.of(source, limits)
-    answer = _do(plan.steps, Picture.of(opened, _output(plan.steps)), marks or {})
+    answer = _do(plan.steps, Picture.of(opened, _output(plan.steps)), watermarks or {})
     if isinstance(answer, Report):
         spent = (time.perf_counter() - start) * 1000
         return Rendered(answer.body, answer.content_type, (), _shares(opened, spent, 0.0))
@@ -52,11 +54,14 @@ def _output(steps: Iterable[Step]) -> Output:
     return output
 
 
-def _do(steps: Iterable[Step], picture: Picture, marks: Mapping[Mark, bytes]) -> Any:
+def _do(steps: Iterable[Step], picture: Picture, watermarks: Mapping[WatermarkImage, bytes]) -> Any:
     """The picture after all steps, or the report that the last one gives."""
     answer: Any = picture
     for step in steps:
-        values = [_mark(value, answer, marks) if isinstance(value, Mark) else value for value in step.values]
+        values = [
+            _watermark(value, answer, watermarks) if isinstance(value, WatermarkImage) else value
+            for value in step.values
+        ]
         match step.operation.stage:
             case "frame":
                 answer = answer.map(lambda frame, do=step.operation.apply, values=values: do(frame, *values))
@@ -65,17 +70,17 @@ def _do(steps: Iterable[Step], picture: Picture, marks: Mapping[Mark, bytes]) ->
     return answer
 
 
-def _mark(mark: Mark, picture: Picture, marks: Mapping[Mark, bytes]) -> Picture:
+def _watermark(watermark: WatermarkImage, picture: Picture, watermarks: Mapping[WatermarkImage, bytes]) -> Picture:
     """Another object as a picture of one frame, its own process done.
 
     Raises WatermarkError where it is no image that we read.
     """
     try:
-        source = Source.of(marks[mark], picture.source.limits)
+        source = Source.of(watermarks[watermark], picture.source.limits)
     except (UnsupportedMediaType, BadImage) as error:
-        raise WatermarkError(f"the watermark {mark.key}: {error.detail}", parameter="image") from error
+        raise WatermarkError(f"the watermark {watermark.key}: {error.detail}", parameter="image") from error
     opened = replace(Picture.of(source, Output(format="png", frame=0)), under=picture.size)
-    return _do(parse_oss(mark.process).steps, opened, marks) if mark.process else opened
+    return _do(parse_oss(watermark.process).steps, opened, watermarks) if watermark.process else opened
 
 
 def _shares(source: Source, before_encode: float, encode_share: float) -> Mapping[str, float]:

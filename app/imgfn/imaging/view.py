@@ -6,21 +6,21 @@ from imgfn.core.output import Box, Size
 
 
 @dataclass(frozen=True)
-class Turn:
+class Orientation:
     """One of the eight ways to lay a rectangle: mirrored left to right or not, then so many quarter turns clockwise."""
 
     quarters: int = 0
     mirrored: bool = False
 
-    def then(self, later: "Turn") -> "Turn":
+    def then(self, later: "Orientation") -> "Orientation":
         """This turn followed by `later`, as one."""
         # A mirror swaps the sense of the quarter turns that it is moved past.
         own = -self.quarters if later.mirrored else self.quarters
-        return Turn((later.quarters + own) % 4, self.mirrored != later.mirrored)
+        return Orientation((later.quarters + own) % 4, self.mirrored != later.mirrored)
 
     @property
-    def inverse(self) -> "Turn":
-        return self if self.mirrored else Turn(-self.quarters % 4)
+    def inverse(self) -> "Orientation":
+        return self if self.mirrored else Orientation(-self.quarters % 4)
 
     def size(self, size: Size) -> Size:
         """What becomes of a rectangle of `size`."""
@@ -38,18 +38,18 @@ class Turn:
         return left, top, right, bottom
 
 
-STRAIGHT = Turn()
-MIRROR, FLIP = Turn(0, True), Turn(2, True)
+STRAIGHT = Orientation()
+MIRROR, FLIP = Orientation(0, True), Orientation(2, True)
 # EXIF 2.32, tag 0x0112: how the stored picture is laid to stand upright.
 ORIENTATIONS = {
     1: STRAIGHT,
     2: MIRROR,
-    3: Turn(2),
+    3: Orientation(2),
     4: FLIP,
-    5: Turn(3, True),
-    6: Turn(1),
-    7: Turn(1, True),
-    8: Turn(3),
+    5: Orientation(3, True),
+    6: Orientation(1),
+    7: Orientation(1, True),
+    8: Orientation(3),
 }
 
 
@@ -74,10 +74,10 @@ class View:
     before: Box  # of the source
     target: Size  # what `before` is scaled to
     after: Box  # of the target
-    turn: Turn = STRAIGHT
+    turn: Orientation = STRAIGHT
 
     @classmethod
-    def of(cls, size: Size, turn: Turn = STRAIGHT) -> "View":
+    def of(cls, size: Size, turn: Orientation = STRAIGHT) -> "View":
         """All of a picture of `size`, turned."""
         return cls(whole(size), size, whole(size), turn)
 
@@ -107,7 +107,7 @@ class View:
         target = self.turn.inverse.size(size)
         return replace(self, target=target, after=whole(target))
 
-    def turned(self, turn: Turn) -> "View":
+    def turned(self, turn: Orientation) -> "View":
         """What is seen, turned further."""
         return replace(self, turn=self.turn.then(turn))
 

@@ -23,7 +23,7 @@ class Meter(Protocol):
         """Count what the log line of a request says."""
         ...
 
-    def count_mishap(self, event: str) -> None:
+    def count_incident(self, event: str) -> None:
         """Count one that has this name in the log."""
         ...
 
@@ -47,12 +47,12 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[*_gather(), *_render()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(Output()),  # type: ignore[arg-type]  # it asks for these two only
+        logger_factory=structlog.WriteLoggerFactory(Stdout()),  # type: ignore[arg-type]  # it asks for these two only
     )
     log.forget()
 
 
-class Output:
+class Stdout:
     """The standard output, where a full disk behind it costs lines and not requests."""
 
     def write(self, text: str) -> None:
@@ -112,11 +112,11 @@ def observe_request(line: Mapping[str, Any]) -> None:
         _meter.count_request(line)
 
 
-def observe_mishap(event: str, **facts: Any) -> None:
+def observe_incident(event: str, **facts: Any) -> None:
     """Warn of something that the answer does not show, and count it: a result not kept, a renderer that died."""
     log.warning(event, **facts)
     if _meter is not None:
-        _meter.count_mishap(event)
+        _meter.count_incident(event)
 
 
 class observe_render:  # a context, as contextlib's are

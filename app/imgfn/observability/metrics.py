@@ -49,8 +49,8 @@ _STAGE_SECONDS = Histogram(
 _SENT_BYTES = Counter("imgfn_sent_bytes", "Bytes of answers", ("function",))
 _RECEIVED_BYTES = Counter("imgfn_received_bytes", "Bytes of pictures taken in")
 _RENDERS = Gauge("imgfn_renders", "Renders under way, the waiting ones too", multiprocess_mode="livesum")
-_MISHAPS = Counter(
-    "imgfn_mishaps",
+_INCIDENTS = Counter(
+    "imgfn_incidents",
     "What went wrong behind an answer, by its event in the log",
     ("event",),
 )
@@ -80,9 +80,9 @@ def _stage(name: str) -> Histogram:
     return _STAGE_SECONDS.labels(name)
 
 
-def count_mishap(event: str) -> None:
+def count_incident(event: str) -> None:
     """Count one that has this name in the log."""
-    _MISHAPS.labels(event).inc()
+    _INCIDENTS.labels(event).inc()
 
 
 def count_renders(more: int) -> None:

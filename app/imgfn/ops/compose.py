@@ -69,7 +69,7 @@ def watermark(
 
     https://help.aliyun.com/zh/oss/user-guide/add-watermarks. x and y are the distances to the edges at g; in the middle
     column x means nothing, in the middle row y, and voffset moves down from it. t is the opacity. fill_1 repeats the
-    mark in all directions from its place, padx and pady apart. P scales the image, up or down, to fit inside so much of
+    watermark in all directions from its place, padx and pady apart. P scales the image, to fit into so much of
     the picture; the image's own process may do so too (resize,P_30). The text turns clockwise; its shadow of so much
     opacity lies below and to the right. order_1 puts the text first; align 0, 1, 2 lines both up at the top, middle or
     bottom. What lies outside the picture is cut off.
@@ -81,18 +81,18 @@ def watermark(
     if text is not None:
         if not fonts.installed(font):
             picture = picture.noted(f"the font {font} is not installed: {fonts.find(font).name} stands in for it")
-        parts.append(_written(picture, text, font, size, ImageColor.getrgb("#" + colour), shadow, angle))
-    mark = _side_by_side(picture, parts[::-1] if order else parts, align, interval)
-    mark.putalpha(mark.getchannel("A").point([level * opacity // 100 for level in LEVELS]))
-    place = _place(picture.size, mark.size, anchor, (x, y), voffset)
+        parts.append(_draw_text(picture, text, font, size, ImageColor.getrgb("#" + colour), shadow, angle))
+    watermark = _side_by_side(picture, parts[::-1] if order else parts, align, interval)
+    watermark.putalpha(watermark.getchannel("A").point([level * opacity // 100 for level in LEVELS]))
+    place = _place(picture.size, watermark.size, anchor, (x, y), voffset)
     icc = picture.pixels.icc
-    mark = converted(mark, None, icc if icc and suits(icc, mark.mode) else None)
+    watermark = converted(watermark, None, icc if icc and suits(icc, watermark.mode) else None)
     if fill:
-        mark, place = kernels.tiled(mark, (padx, pady), picture.size, place), (0, 0)
-    return picture.map(lambda frame: _laid(frame, mark, place))
+        watermark, place = kernels.tiled(watermark, (padx, pady), picture.size, place), (0, 0)
+    return picture.map(lambda frame: _laid(frame, watermark, place))
 
 
-def _written(
+def _draw_text(
     picture: Picture, text: str, font: str, size: int, colour: tuple[int, ...], shadow: int, angle: int
 ) -> Image.Image:
     line = set_line(text, font, size)
@@ -127,19 +127,19 @@ def _side_by_side(picture: Picture, parts: list[Image.Image], align: int, interv
     return page
 
 
-def _place(size: Size, mark: Size, anchor: str, offset: tuple[int, int], voffset: int) -> tuple[int, int]:
-    """Left and top of a mark at an anchor, `offset` away from the edges that the anchor names."""
+def _place(size: Size, watermark: Size, anchor: str, offset: tuple[int, int], voffset: int) -> tuple[int, int]:
+    """Left and top of a watermark at an anchor, `offset` away from the edges that the anchor names."""
     column, row = ANCHORS.index(anchor) % 3 - 1, ANCHORS.index(anchor) // 3 - 1
-    return anchored(size, mark, anchor, -column * offset[0], -row * offset[1] if row else voffset)
+    return anchored(size, watermark, anchor, -column * offset[0], -row * offset[1] if row else voffset)
 
 
-def _laid(frame: Image.Image, mark: Image.Image, place: tuple[int, int]) -> Image.Image:
-    """`mark` over a copy of `frame`, what lies outside cut off."""
+def _laid(frame: Image.Image, watermark: Image.Image, place: tuple[int, int]) -> Image.Image:
+    """`watermark` over a copy of `frame`, what lies outside cut off."""
     page = frame.copy() if frame.mode == "RGBA" else frame.convert("RGB")
     left, top = max(0, -place[0]), max(0, -place[1])
-    right, bottom = min(mark.width, page.width - place[0]), min(mark.height, page.height - place[1])
+    right, bottom = min(watermark.width, page.width - place[0]), min(watermark.height, page.height - place[1])
     if left < right and top < bottom:
-        seen, corner = mark.crop((left, top, right, bottom)), (place[0] + left, place[1] + top)
+        seen, corner = watermark.crop((left, top, right, bottom)), (place[0] + left, place[1] + top)
         page.alpha_composite(seen, corner) if page.mode == "RGBA" else page.paste(seen, corner, seen)
     return page
 

@@ -12,7 +12,7 @@ from imgfn.core.output import Box, Output, Size
 from imgfn.core.registry import operation
 from imgfn.imaging import kernels
 from imgfn.imaging.picture import Picture
-from imgfn.imaging.view import FLIP, MIRROR, Turn
+from imgfn.imaging.view import FLIP, MIRROR, Orientation
 from imgfn.ops.fit import ANCHORS, anchored, by_percent, crop_box, fit, sides, times
 
 SIDE = 16_384
@@ -63,15 +63,17 @@ def resize(
     return scaled.crop((left, top, left + wanted.canvas[0], top + wanted.canvas[1]))
 
 
-def inside_share(mark: Picture, main: Size | None, percent: int) -> Picture:
-    """A mark scaled up or down to fit inside `percent` of the main picture; InvalidArgument where there is none."""
+def inside_share(watermark: Picture, main: Size | None, percent: int) -> Picture:
+    """A watermark scaled to fit inside `percent` of the main picture; InvalidArgument where there is none."""
     if main is None:
         raise InvalidArgument(
-            "resize: P is a share of the main picture, and this picture is no mark",
+            "resize: P is a share of the main picture, and this picture is no watermark",
             parameter="P",
             expected="P in the process of a watermark's image",
         )
-    return mark.resize(fit(mark.size, "lfit", *by_percent(main, percent, limit=False).scaled, limit=False).scaled)
+    return watermark.resize(
+        fit(watermark.size, "lfit", *by_percent(main, percent, limit=False).scaled, limit=False).scaled
+    )
 
 
 def pad(picture: Picture, canvas: Size, anchor: str, background: str, colour: str) -> Picture:
@@ -170,7 +172,7 @@ def rotate(
     The new corners are transparent, or white where the format has no transparency, unless a colour is given.
     """
     if angle % 90 == 0:
-        return picture.turned(Turn(int(angle // 90) % 4))
+        return picture.turned(Orientation(int(angle // 90) % 4))
     picture.check(kernels.rotated_size(picture.size, angle))
     fill = ImageColor.getrgb("#" + (colour or picture.corner))
     frames = []

@@ -11,7 +11,7 @@ WRITTEN = ("jpg", "png", "png8", "webp", "avif", "gif", "bmp", "tiff", "heic", "
 
 
 @operation(example="webp", name="format")
-def written_as(
+def format_(
     output: Output,
     name: Annotated[str, Choice(WRITTEN, aliases=(("jpeg", "jpg"), ("tif", "tiff"), ("heif", "heic")))],
 ) -> Output:

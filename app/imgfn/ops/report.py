@@ -44,7 +44,7 @@ def average_hue(picture: Picture) -> Report:
     mean = ImageStat.Stat(frame.convert("RGBa" if frame.mode == "RGBA" else "RGB")).mean
     weight = mean[3] / 255 if len(mean) == 4 else 1
     red, green, blue = (min(255, int(band / weight + 0.5)) if weight else 0 for band in mean[:3])
-    return _words(f"0x{red:02X}{green:02X}{blue:02X}")
+    return _text_report(f"0x{red:02X}{green:02X}{blue:02X}")
 
 
 @operation(example="x_4,y_3")
@@ -53,13 +53,13 @@ def blurhash(picture: Picture, x: Annotated[int, Int(1, 9, "x")] = 4, y: Annotat
 
     Transparent parts lie on white.
     """
-    return _words(placeholder.blurhash(_thumbnail(picture, 32, "RGB"), x, y))
+    return _text_report(placeholder.blurhash(_thumbnail(picture, 32, "RGB"), x, y))
 
 
 @operation()
 def thumbhash(picture: Picture) -> Report:
     """A placeholder with shape and transparency as base64 of about 25 bytes (https://evanw.github.io/thumbhash)."""
-    return _words(base64.b64encode(placeholder.thumbhash(_thumbnail(picture, 100, "RGBA"))).decode())
+    return _text_report(base64.b64encode(placeholder.thumbhash(_thumbnail(picture, 100, "RGBA"))).decode())
 
 
 def _thumbnail(picture: Picture, side: int, mode: str) -> Image.Image:
@@ -73,5 +73,5 @@ def _thumbnail(picture: Picture, side: int, mode: str) -> Image.Image:
     return Image.alpha_composite(page, small).convert("RGB")
 
 
-def _words(text: str) -> Report:
+def _text_report(text: str) -> Report:
     return Report("text/plain; charset=utf-8", text.encode())

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from imgfn.core.faults import BadImage, Fault, RenderTimeout, SlowDown
-from imgfn.core.kinds import Mark
+from imgfn.core.kinds import WatermarkImage
 from imgfn.core.plan import Plan
 from imgfn.imaging.codecs.decode import Header
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered
-from imgfn.observability.events import observe_mishap
+from imgfn.observability.events import observe_incident
 from imgfn.observability.log import log
 from imgfn.process.scheduler import turn
 from imgfn.renderpool.backpressure import Room
 from imgfn.renderpool.launcher import Pool, Shape
 from imgfn.renderpool.protocol import (
-    Answer,
-    Garbled,
     Job,
+    ProtocolError,
+    Reply,
     limit,
     load_fault,
     load_header,
@@ -35,7 +35,7 @@ from imgfn.renderpool.quarantine import Quarantine
 IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
 POLL_SECONDS = 0.02
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
-BURIAL_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
+LOCK_RELEASE_GRACE_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
 TRIES = 3  # of pools that go away under us
 RETRY_AFTER = {"Retry-After": "1"}
 
@@ -44,7 +44,7 @@ Load = Callable[[Mapping[str, Any], bytes], T]
 
 
 @dataclass(frozen=True)
-class Source:
+class JobSource:
     """A seekable file and its length in bytes."""
 
     file: BinaryIO
@@ -87,34 +87,36 @@ class ProcessRenderer:
         if self._room.full:
             raise self._full()
 
-    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
-        return self._ask(plan.text, Source(source, size), [marks[mark] for mark in plan.marks], load_rendered)
+    def render(self, source: BinaryIO, size: int, plan: Plan, watermarks: Mapping[WatermarkImage, bytes]) -> Rendered:
+        return self._ask(
+            plan.text, JobSource(source, size), [watermarks[watermark] for watermark in plan.watermarks], load_rendered
+        )
 
     def inspect(self, source: BinaryIO, size: int) -> Header:
-        return self._ask(None, Source(source, size), [], load_header)
+        return self._ask(None, JobSource(source, size), [], load_header)
 
-    def _ask(self, plan: str | None, source: Source, marks: list[bytes], load: Load[T]) -> T:
+    def _ask(self, plan: str | None, source: JobSource, watermarks: list[bytes], load: Load[T]) -> T:
         """What a process makes of one job; a Fault where it refuses it or dies over it."""
         if self._quarantine.holds(source.file, source.size):
-            observe_mishap("image_in_quarantine", plan=plan, bytes=source.size)
+            observe_incident("image_in_quarantine", plan=plan, bytes=source.size)
             raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
-        job = Job(plan, self._limits, source.size, [len(mark) for mark in marks]).dump()
+        job = Job(plan, self._limits, source.size, [len(watermark) for watermark in watermarks]).dump()
         descriptor = share(source.file)
         try:
             for _ in range(TRIES):
-                answer, begun = self._begin(job, descriptor, marks)
+                answer, begun = self._begin(job, descriptor, watermarks)
                 with answer:
                     try:
                         told, body = answer.receive_rest(self._memory_bytes)
                         if "fault" not in told:
                             return load(told, body)
                         fault, trace = load_fault(told)
-                    except (ConnectionError, BlockingIOError, Garbled) as error:
+                    except (ConnectionError, BlockingIOError, ProtocolError) as error:
                         seconds = time.monotonic() - begun
                         if seconds >= 0.9 * self._seconds:
                             raise self._overran(source, seconds) from error
                         # A process that dies with its whole pool says nothing about the picture.
-                        time.sleep(BURIAL_SECONDS)
+                        time.sleep(LOCK_RELEASE_GRACE_SECONDS)
                         if self._pool.runs():
                             raise self._crashed(source, seconds) from error
                         continue
@@ -123,9 +125,9 @@ class ProcessRenderer:
                 raise fault
         finally:
             os.close(descriptor)
-        raise self._mourn()
+        raise self._report_death()
 
-    def _begin(self, job: bytes, source: int, marks: list[bytes]) -> tuple[Answer, float]:
+    def _begin(self, job: bytes, source: int, watermarks: list[bytes]) -> tuple[Reply, float]:
         """The answer of a process that has taken our job on, as far as it goes, and when it did that.
 
         Nothing has been tried before that, so a pool that goes away meanwhile costs only another try.
@@ -135,10 +137,10 @@ class ProcessRenderer:
                 connection = self._connect()
             except ConnectionRefusedError:
                 continue
-            answer = Answer(connection)
+            answer = Reply(connection)
             try:
                 limit(connection, self._seconds + START_SECONDS)
-                send_job(connection, job, source, marks)
+                send_job(connection, job, source, watermarks)
                 queued = time.monotonic()
                 with turn.waiting():
                     begun = answer.receive_begin()
@@ -150,7 +152,7 @@ class ProcessRenderer:
                 raise SlowDown("the queue of renders does not move", headers=RETRY_AFTER) from error
             except ConnectionError:
                 answer.close()
-        raise self._mourn()
+        raise self._report_death()
 
     def _connect(self) -> socket.socket:
         """A place in the queue. It may be full for a moment while processes are idle, and then it is waited for."""
@@ -170,21 +172,21 @@ class ProcessRenderer:
                 self._room.took()
                 return connection
 
-    def _overran(self, source: Source, seconds: float) -> Fault:
+    def _overran(self, source: JobSource, seconds: float) -> Fault:
         self._strike("renderer_overran", source, seconds)
         return RenderTimeout(f"the picture took longer than {self._seconds:g} seconds to make")
 
-    def _crashed(self, source: Source, seconds: float) -> Fault:
+    def _crashed(self, source: JobSource, seconds: float) -> Fault:
         self._strike("renderer_crashed", source, seconds)
         return BadImage("the image crashed its renderer")
 
-    def _strike(self, event: str, source: Source, seconds: float) -> None:
-        digest = self._quarantine.strike(source.file, source.size)
-        observe_mishap(event, sha256=digest, seconds=round(seconds, 3))
+    def _strike(self, event: str, source: JobSource, seconds: float) -> None:
+        digest = self._quarantine.record_crash(source.file, source.size)
+        observe_incident(event, sha256=digest, seconds=round(seconds, 3))
 
-    def _mourn(self) -> Fault:
+    def _report_death(self) -> Fault:
         """The fault of a pool that dies again and again: never the caller's, and another try may find it alive."""
-        log.error("renderers_do_not_start", pool_log=self._pool.last_words())
+        log.error("renderers_do_not_start", pool_log=self._pool.log_tail())
         return SlowDown("the renderers are not running", headers=RETRY_AFTER)
 
     def _full(self) -> Fault:

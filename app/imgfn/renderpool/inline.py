@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from imgfn.core.kinds import Mark
+from imgfn.core.kinds import WatermarkImage
 from imgfn.core.plan import Plan
 from imgfn.imaging import memory
 from imgfn.imaging.codecs.decode import Header, inspect
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered, render
-from imgfn.imaging.text.fonts import look_in
+from imgfn.imaging.text.fonts import set_font_dirs
 
 
 class InlineRenderer:
@@ -18,14 +18,14 @@ class InlineRenderer:
 
     def __init__(self, limits: Limits, font_dirs: Iterable[str] = ()) -> None:
         self._limits = limits
-        look_in(map(Path, font_dirs))
+        set_font_dirs(map(Path, font_dirs))
 
     def look_for_room(self) -> None:
         pass
 
-    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
+    def render(self, source: BinaryIO, size: int, plan: Plan, watermarks: Mapping[WatermarkImage, bytes]) -> Rendered:
         try:
-            return render(_read(source, size), plan, self._limits, marks)
+            return render(_read(source, size), plan, self._limits, watermarks)
         finally:
             memory.give_back()
 

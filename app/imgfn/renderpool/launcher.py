@@ -101,7 +101,7 @@ class Pool:
             return all(path.exists() for path in self._sockets)
         return False
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of what the latest pool has logged."""
         return (self._folder / "pool.log").read_text(errors="replace")[-4000:]
 

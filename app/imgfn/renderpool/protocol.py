@@ -1,6 +1,6 @@
 """What client and children say to each other over a unix socket: lines of JSON, bytes, and one descriptor.
 
-A job is a line, the bytes of its marks, and with its first byte a descriptor of the source that can only be read. The
+A job is a line, the bytes of its watermark images, and with its first byte a descriptor of the source, read only. The
 child says what time it is as soon as it has the connection. So the client knows when its job began, whatever time that
 spent in the queue before, and a connection that ends earlier has tried nothing: it can be made again elsewhere.
 An answer is a line and the bytes of a result. A broken decoder may have written it: nothing is ever unpickled.
@@ -41,7 +41,7 @@ LINE_BYTES = 1 << 20  # an answer's line is no longer: the longest has a trace i
 BUFFER_BYTES = 1 << 16  # so that most answers come in one piece
 
 
-class Garbled(Exception):
+class ProtocolError(Exception):
     """An answer that no render of ours gives."""
 
 
@@ -52,7 +52,7 @@ class Job:
     plan: str | None
     limits: Limits
     size: int
-    marks: Sequence[int] = ()  # their lengths in bytes
+    watermarks: Sequence[int] = ()  # their lengths in bytes
 
     def dump(self) -> bytes:
         return json.dumps(vars(self) | {"limits": vars(self.limits)}).encode() + b"\n"
@@ -87,16 +87,16 @@ def limit(sock: socket.socket, seconds: float) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
 
 
-def send_job(sock: socket.socket, job: bytes, source: int, marks: Sequence[bytes]) -> None:
+def send_job(sock: socket.socket, job: bytes, source: int, watermarks: Sequence[bytes]) -> None:
     """Ask for a job. `source` is a descriptor, which stays ours to close."""
-    message = b"".join([job, *marks])
+    message = b"".join([job, *watermarks])
     sent = socket.send_fds(sock, [message], [source])
     if sent < len(message):  # else the other side may have done the job and gone by now
         sock.sendall(message[sent:])
 
 
 def receive_job(sock: socket.socket) -> tuple[Job, BinaryIO, list[bytes]]:
-    """Say that a job is taken on, and take it: with its source and its marks.
+    """Say that a job is taken on, and take it: with its source and its watermarks.
 
     ConnectionError where the other side ends earlier.
     """
@@ -107,7 +107,7 @@ def receive_job(sock: socket.socket) -> tuple[Job, BinaryIO, list[bytes]]:
     source: BinaryIO = os.fdopen(descriptors[0], "rb", buffering=0)
     with io.BufferedReader(socket.SocketIO(sock, "r"), BUFFER_BYTES) as rest:
         job = Job.load(start + rest.readline())
-        return job, source, [_read(rest, size) for size in job.marks]
+        return job, source, [_read(rest, size) for size in job.watermarks]
 
 
 def send_answer(sock: socket.socket, line: Mapping[str, object], body: bytes = b"") -> None:
@@ -120,7 +120,7 @@ def send_answer(sock: socket.socket, line: Mapping[str, object], body: bytes = b
         sock.sendall(body)
 
 
-class Answer(io.BufferedReader):
+class Reply(io.BufferedReader):
     """What comes on a connection after a job, in the order of its methods. It owns the connection.
 
     The kernel gathers it: who waits for it is woken once, and not for each word that is said.
@@ -135,7 +135,7 @@ class Answer(io.BufferedReader):
         return began
 
     def receive_rest(self, most: int) -> tuple[dict[str, Any], bytes]:
-        """The line and the bytes. Raises Garbled, also for more than `most` bytes, and ConnectionError."""
+        """The line and the bytes. Raises ProtocolError, also for more than `most` bytes, and ConnectionError."""
         line = self.readline(LINE_BYTES)
         if not line:
             raise _gone()
@@ -183,14 +183,14 @@ def dump_fault(fault: Fault, trace: str = "") -> dict[str, object]:
 
 
 class _from_one_of_ours(ContextDecorator):
-    """A decoder that runs wild may have written the answer: nonsense raises Garbled."""
+    """A decoder that runs wild may have written the answer: nonsense raises ProtocolError."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         if isinstance(error, ValueError | LookupError | TypeError | AttributeError | RecursionError):
-            raise Garbled("no render of ours answers like that") from error
+            raise ProtocolError("no render of ours answers like that") from error
 
 
 @_from_one_of_ours()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-STRIKES = 2
+CRASHES_ALLOWED = 2
 SECONDS = 600.0
 MOST = 1000  # suspects that are remembered
 
@@ -28,9 +28,9 @@ class Quarantine:
             told = self._suspect(size, digest(source, size)).stat()
         except FileNotFoundError:
             return False
-        return told.st_size >= STRIKES and told.st_mtime > time.time() - SECONDS
+        return told.st_size >= CRASHES_ALLOWED and told.st_mtime > time.time() - SECONDS
 
-    def strike(self, source: BinaryIO, size: int) -> str:
+    def record_crash(self, source: BinaryIO, size: int) -> str:
         """Remember that this picture killed a renderer. Its SHA-256 comes back, for the log."""
         self._forget()
         name = digest(source, size)

@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from imgfn.imaging import memory
-from imgfn.imaging.text.fonts import look_in
+from imgfn.imaging.text.fonts import set_font_dirs
 from imgfn.process.slots import keep_to_core, take_seat
 from imgfn.renderpool.sandbox.landlock import allow_reading
 from imgfn.renderpool.sandbox.seccomp import forbid, libseccomp
-from imgfn.renderpool.worker import Worker, warm
+from imgfn.renderpool.worker import RenderWorker, warm
 
 _pool = json.loads(os.environ["IMGFN_POOL"])
 
-look_in(map(Path, _pool["font_dirs"]))
+set_font_dirs(map(Path, _pool["font_dirs"]))
 
 bind = [f"fd://{listener}" for listener in _pool["listeners"]]
 workers = _pool["processes"]
-worker_class = Worker
+worker_class = RenderWorker
 preload_app = True
 timeout = 0  # gunicorn's own would also strike idle workers when a cloud function is thawed; see pre_request
 max_requests = _pool["recycle"]

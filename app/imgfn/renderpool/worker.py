@@ -41,15 +41,15 @@ PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQV
 WAIT_SECONDS = 0.5  # between two looks whether the master lives
 GRACE_SECONDS = 0.003  # within which an idle process takes its own job: who runs on its core may end a slice first
 
-Answer = tuple[Mapping[str, object], bytes]
+Reply = tuple[Mapping[str, object], bytes]
 _busy = mmap.mmap(-1, mmap.PAGESIZE)  # what each process tells the others of itself, by its seat
 
 
 def answer(sock: socket.socket, done: Callable[[], None]) -> None:
     """Take one job from `sock`, do it, call `done` and answer."""
-    job, file, marks = receive_job(sock)
+    job, file, watermarks = receive_job(sock)
     with file:
-        line, body = work(job, file, marks)
+        line, body = work(job, file, watermarks)
     done()
     send_answer(sock, line, body)
 
@@ -59,7 +59,7 @@ def warm() -> None:
     render(PIXEL, Plan(), Limits(), {})
 
 
-def work(job: Job, file: BinaryIO, marks: Sequence[bytes]) -> Answer:
+def work(job: Job, file: BinaryIO, watermarks: Sequence[bytes]) -> Reply:
     """What becomes of a job.
 
     The source is read, not mapped: somebody may cut its file short meanwhile, and that must not kill us.
@@ -73,7 +73,7 @@ def work(job: Job, file: BinaryIO, marks: Sequence[bytes]) -> Answer:
         plan, rest = parse_path(job.plan)
         if rest:
             raise LookupError(f"the pool does not know the operation of {rest!r}")
-        rendered = render(source, plan, job.limits, dict(zip(plan.marks, marks, strict=True)))
+        rendered = render(source, plan, job.limits, dict(zip(plan.watermarks, watermarks, strict=True)))
     except Fault as fault:
         return dump_fault(fault), b""
     except MemoryError:
@@ -83,7 +83,7 @@ def work(job: Job, file: BinaryIO, marks: Sequence[bytes]) -> Answer:
     return dump_rendered(rendered), rendered.body
 
 
-class Worker(SyncWorker):  # type: ignore[misc]  # untyped there
+class RenderWorker(SyncWorker):  # type: ignore[misc]  # untyped there
     """Gunicorn's worker, with jobs on its connections in place of HTTP.
 
     It listens to the socket of its own seat, and takes jobs from another's while that one's process is busy.

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
-from imgfn.core.formats import sniff
+from imgfn.core.formats import SNIFF_BYTES, sniff
 from imgfn.core.key import Key
 from imgfn.core.store import Opened, Store
 
 SPOOL_BYTES = 1024 * 1024  # bodies larger than this lie on disk, not in memory
 CHUNK_BYTES = 256 * 1024
-HEAD_BYTES = 1024  # what `sniff` needs to know an SVG
 OPAQUE = "application/octet-stream"  # what is no picture is nobody's business to show
 
 Part = tuple[int, int]  # first byte, number of bytes
@@ -25,7 +24,7 @@ Choose = Callable[[int], Part]  # size of the whole -> which part of it is wante
 
 
 @dataclass(frozen=True)
-class Produced:
+class Content:
     """An answer: stored before, or just made. `chunks` give `part` of it, if there is one; `size` is the whole's."""
 
     chunks: Iterable[bytes]
@@ -38,7 +37,7 @@ class Produced:
     part: Part | None = None
 
 
-def read(store: Store, key: Key, choose: Choose | None = None) -> Produced:
+def read(store: Store, key: Key, choose: Choose | None = None) -> Content:
     """What is stored under `key`, or the part that `choose` wants. Raises what the store raises, before any byte."""
     began = time.perf_counter()
     part = choose(store.stat(key).size) if choose else None
@@ -49,25 +48,25 @@ def read(store: Store, key: Key, choose: Choose | None = None) -> Produced:
         with opened:
             chunks: Iterable[bytes] = (opened.body.read(),)
     else:
-        chunks = Stream(opened)
+        chunks = BodyStream(opened)
     notes = tuple(note for note in (stat.meta.get("note"),) if note)
     milliseconds = {"store": (time.perf_counter() - began) * 1000}
-    return Produced(chunks, stat.size, stat.content_type, stat.modified, False, notes, milliseconds, part)
+    return Content(chunks, stat.size, stat.content_type, stat.modified, False, notes, milliseconds, part)
 
 
-def read_original(store: Store, key: Key, choose: Choose | None = None) -> Produced:
+def read_original(store: Store, key: Key, choose: Choose | None = None) -> Content:
     """As `read`, its type sniffed: what a bucket says of its objects anybody may have written."""
     original = read(store, key, choose)
     if original.part is None and isinstance(original.chunks, tuple):
         head = original.chunks[0]
     else:
-        with store.open(key, 0, HEAD_BYTES) as opened:
+        with store.open(key, 0, SNIFF_BYTES) as opened:
             head = opened.body.read()
-    fmt = sniff(head[:HEAD_BYTES])
+    fmt = sniff(head[:SNIFF_BYTES])
     return replace(original, content_type=fmt.content_type if fmt else OPAQUE)
 
 
-class Stream:
+class BodyStream:
     """A body too large for memory: read once, in chunks; closes itself at its end, since FC never calls `close`."""
 
     def __init__(self, opened: Opened) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import BinaryIO, Protocol
 
-from imgfn.core.kinds import Mark
+from imgfn.core.kinds import WatermarkImage
 from imgfn.core.plan import Plan
 from imgfn.imaging.codecs.decode import Header
 from imgfn.imaging.render import Rendered
@@ -19,8 +19,8 @@ class Renderer(Protocol):
         """Raise SlowDown where the queue was full just now: before anything is done for a job that would be refused."""
         ...
 
-    def render(self, source: BinaryIO, size: int, plan: Plan, marks: Mapping[Mark, bytes]) -> Rendered:
-        """The result of `plan`; `marks` has the bytes of every mark in `plan.marks`.
+    def render(self, source: BinaryIO, size: int, plan: Plan, watermarks: Mapping[WatermarkImage, bytes]) -> Rendered:
+        """The result of `plan`; `watermarks` has the bytes of every watermark in `plan.watermarks`.
 
         Raises BadImage, ImageTooLarge, UnsupportedMediaType and InvalidArgument as the picture and the plan deserve,
         RenderTimeout past the deadline, SlowDown where too many renders wait already.

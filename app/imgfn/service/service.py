@@ -19,28 +19,28 @@ from imgfn.core.faults import (
     StoreUnavailable,
 )
 from imgfn.core.key import Key
-from imgfn.core.kinds import Mark
+from imgfn.core.kinds import WatermarkImage
 from imgfn.core.plan import Plan
 from imgfn.core.store import Stat, Store
 from imgfn.imaging.render import Rendered
-from imgfn.observability.events import observe_mishap, observe_render
-from imgfn.service.content import Choose, Produced, as_file, digest, read, read_original
+from imgfn.observability.events import observe_incident, observe_render
+from imgfn.service.content import Choose, Content, as_file, digest, read, read_original
 from imgfn.service.negotiation import Quality, settle_format
 from imgfn.service.rate_limit import PlanRate
 from imgfn.service.renderer import Renderer
-from imgfn.service.singleflight import Flights
+from imgfn.service.singleflight import SingleFlight
 
 RECIPE = "2"  # another one when the same plan starts to give other pixels
 LONGEST_PREFIX = 960  # bytes of a source's key that results are kept under
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ResultRef:
     """Where the answer to (plan, key) is, or will be: known before any pixel is read."""
 
     plan: Plan  # its format is settled
     source: Stat
-    marks: Mapping[Mark, Stat]
+    watermarks: Mapping[WatermarkImage, Stat]
     etag: str
     varies: bool  # whether Accept had a say
 
@@ -51,8 +51,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Incoming:
-    """A file that was received whole and is not stored yet."""
+class Upload:
+    """A file that was stored whole and is not stored yet."""
 
     key: Key | None  # None: named by its content
     body: BinaryIO
@@ -61,7 +61,7 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Received:
+class StoredUpload:
     """A file that is safely in the store."""
 
     stat: Stat
@@ -79,51 +79,53 @@ class Service:
     sources: Store
     results: Store
     renderer: Renderer
-    flights: Flights[Produced]
+    singleflight: SingleFlight[Content]
     plan_rate: PlanRate
     auto_formats: Sequence[str]
     max_source_bytes: int
     keep_results: bool
 
-    def locate(self, plan: Plan, key: Key, quality: Quality) -> Wanted:
+    def locate(self, plan: Plan, key: Key, quality: Quality) -> ResultRef:
         """Find the ETag from the stats of the sources alone. Raises NoSuchKey.
 
-        It covers the recipe, the etags of the source and of every mark, and the canonical plan with its format settled:
+        It covers the recipe, the etags of the source and of every watermark, and the plan with its format settled:
         so a changed source, and another format for another Accept, each have another ETag.
         """
         source = self.sources.stat(key)
         if not plan.steps:
-            return Wanted(plan, source, {}, source.etag, varies=False)
+            return ResultRef(plan, source, {}, source.etag, varies=False)
         settled, varies = settle_format(plan, source.content_type, quality, self.auto_formats)
-        marks = {mark: self.sources.stat(mark.key) for mark in settled.marks}
-        parts = [RECIPE, source.etag, settled.text, *(stat.etag for stat in marks.values())]
-        return Wanted(settled, source, marks, hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40], varies)
+        watermarks = {watermark: self.sources.stat(watermark.key) for watermark in settled.watermarks}
+        parts = [RECIPE, source.etag, settled.text, *(stat.etag for stat in watermarks.values())]
+        return ResultRef(
+            settled, source, watermarks, hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40], varies
+        )
 
-    def produce(self, wanted: Wanted, choose: Choose | None = None, *, unbounded: bool = False) -> Produced:
+    def produce(self, ref: ResultRef, choose: Choose | None = None, *, unbounded: bool = False) -> Content:
         """The stored original, the kept result, or a new one. Of what is stored `choose` may want a part only.
 
         A new result counts against its source's rate unless `unbounded`; raises TooManyPlans where that is used up.
         """
-        if not wanted.plan.steps:
-            return read_original(self.sources, wanted.source.key, choose)
+        if not ref.plan.steps:
+            return read_original(self.sources, ref.source.key, choose)
         try:
             if self.keep_results:
-                return read(self.results, wanted.key, choose)
+                return read(self.results, ref.key, choose)
         except NoSuchKey:
             pass
         except (StoreUnavailable, StoreTimeout) as fault:
             # The answer can still be made, as long as its source is there.
-            observe_mishap("result_not_read", key=wanted.key, code=fault.code, detail=fault.detail)
-        if not self.flights.has(wanted.etag):
+            observe_incident("result_not_read", key=ref.key, code=fault.code, detail=fault.detail)
+        if not self.singleflight.has(ref.etag):
             self.renderer.look_for_room()
-        return self.flights.join(
-            wanted.etag,
-            lambda: self._find(wanted),
-            lambda: self._make(wanted, unbounded),
-            lambda made: self._keep(wanted, made),
+        return self.singleflight.join(
+            ref.etag,
+            lambda: self._find(ref),
+            lambda: self._make(ref, unbounded),
+            lambda made: self._keep(ref, made),
         )
 
-    def receive(self, files: Sequence[Incoming], *, overwrite: bool, only_type: str | None = None) -> list[Received]:
+    def receive(self, files: Sequence[Upload], *, overwrite: bool, only_type: str | None = None) -> list[StoredUpload]:
         """Check every file, then store them; one that is refused stores none.
 
         Raises UnsupportedMediaType, BadImage, ImageTooLarge, AccessDenied for another media type than `only_type`, and
@@ -136,27 +138,27 @@ class Service:
                 raise AccessDenied(f"this is {header.format.content_type}", parameter="type", expected=only_type)
             key = file.key or Key(f"{file.sha256}.{header.format.name}")
             checked.append((file, header, key, self._same_bytes(key, file, overwrite=overwrite)))
-        received: list[Received] = []
+        stored: list[StoredUpload] = []
         try:
             for file, header, key, there in checked:
                 stat = there or self._store(key, file, header.format.content_type, overwrite=overwrite)
-                kept = Received(stat, header.width, header.height, header.format.name, file.sha256, there is None)
-                received.append(kept)
+                kept = StoredUpload(stat, header.width, header.height, header.format.name, file.sha256, there is None)
+                stored.append(kept)
         except Fault:
             # All or none: a caller that sees an error has stored nothing. What was overwritten cannot come back.
-            for done in received:
+            for done in stored:
                 if done.created and not overwrite:
                     self.sources.delete(done.stat.key)
             raise
-        return received
+        return stored
 
-    def save(self, wanted: Wanted, key: Key, *, overwrite: bool) -> Stat:
+    def save(self, ref: ResultRef, key: Key, *, overwrite: bool) -> Stat:
         """Store a result as a source of its own. Raises ObjectAlreadyExists where other bytes have the name."""
-        produced = self.produce(wanted)
-        body = b"".join(produced.chunks)
-        file = Incoming(key, io.BytesIO(body), len(body), hashlib.sha256(body).hexdigest())
+        content = self.produce(ref)
+        body = b"".join(content.chunks)
+        file = Upload(key, io.BytesIO(body), len(body), hashlib.sha256(body).hexdigest())
         there = self._same_bytes(key, file, overwrite=overwrite)
-        return there or self._store(key, file, produced.content_type, overwrite=overwrite)
+        return there or self._store(key, file, content.content_type, overwrite=overwrite)
 
     def delete(self, key: Key) -> None:
         """Remove a source and all results of it. Raises NoSuchKey."""
@@ -164,7 +166,7 @@ class Service:
         self.sources.delete(key)
         self._forget_results(key)
 
-    def _same_bytes(self, key: Key, file: Incoming, *, overwrite: bool) -> Stat | None:
+    def _same_bytes(self, key: Key, file: Upload, *, overwrite: bool) -> Stat | None:
         """The stat of what is stored under `key` if it is this very file; None where the name is free to take."""
         try:
             stat = self.sources.stat(key)
@@ -176,7 +178,7 @@ class Service:
             return None
         raise ObjectAlreadyExists(f"{key!r} is another picture already", parameter="key", expected="a free name")
 
-    def _store(self, key: Key, file: Incoming, content_type: str, *, overwrite: bool) -> Stat:
+    def _store(self, key: Key, file: Upload, content_type: str, *, overwrite: bool) -> Stat:
         file.body.seek(0)
         stat = self.sources.put(key, file.body, file.size, content_type, {"sha256": file.sha256}, overwrite=overwrite)
         if overwrite:
@@ -187,27 +189,27 @@ class Service:
         for stat in self.results.list(results_of(key)):
             self.results.delete(stat.key)
 
-    def _find(self, wanted: Wanted) -> Produced | None:
+    def _find(self, ref: ResultRef) -> Content | None:
         """A result that another process has kept since we looked, whole in memory so that many can share it."""
         if not self.keep_results:
             return None
         try:
-            kept = read(self.results, wanted.key)
+            kept = read(self.results, ref.key)
         except (NoSuchKey, StoreUnavailable, StoreTimeout):
             return None
-        return Produced((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
+        return Content((b"".join(kept.chunks),), kept.size, kept.content_type, kept.modified, False, kept.notes)
 
-    def _make(self, wanted: Wanted, unbounded: bool) -> Produced:
+    def _make(self, ref: ResultRef, unbounded: bool) -> Content:
         if not unbounded:
-            self.plan_rate.spend(wanted.source.key)
+            self.plan_rate.spend(ref.source.key)
         began = time.perf_counter()
         with ExitStack() as stack:
-            marks = {mark: self._fetch(stat, stack).read() for mark, stat in wanted.marks.items()}
-            source = self._fetch(wanted.source, stack)
+            watermarks = {watermark: self._fetch(stat, stack).read() for watermark, stat in ref.watermarks.items()}
+            source = self._fetch(ref.source, stack)
             fetched = time.perf_counter()
             with observe_render():
-                rendered = self.renderer.render(source, wanted.source.size, wanted.plan, marks)
-        return _produced(rendered, {"fetch": (fetched - began) * 1000, **rendered.milliseconds})
+                rendered = self.renderer.render(source, ref.source.size, ref.plan, watermarks)
+        return _content(rendered, {"fetch": (fetched - began) * 1000, **rendered.milliseconds})
 
     def _fetch(self, stat: Stat, stack: ExitStack) -> BinaryIO:
         """The bytes of exactly that version, as a real file: a render never waits for a slow store."""
@@ -223,16 +225,16 @@ class Service:
             raise StoreUnavailable(f"{stat.key!r} changed while it was read; try again", headers={"Retry-After": "1"})
         return as_file(opened, stack)
 
-    def _keep(self, wanted: Wanted, made: Produced) -> None:
+    def _keep(self, ref: ResultRef, made: Content) -> None:
         """Store a result. The answer is out already, so a failure is logged, and the next request makes it again."""
         if not self.keep_results:
             return
         body = b"".join(made.chunks)
         meta = {"note": "; ".join(made.notes)} if made.notes else {}
         try:
-            self.results.put(wanted.key, io.BytesIO(body), len(body), made.content_type, meta)
+            self.results.put(ref.key, io.BytesIO(body), len(body), made.content_type, meta)
         except Fault as fault:
-            observe_mishap("result_not_kept", key=wanted.key, code=fault.code, detail=fault.detail)
+            observe_incident("result_not_kept", key=ref.key, code=fault.code, detail=fault.detail)
 
 
 def results_of(key: Key) -> str:
@@ -240,8 +242,6 @@ def results_of(key: Key) -> str:
     return f"{key}/" if len(key.encode()) <= LONGEST_PREFIX else f"{hashlib.sha256(key.encode()).hexdigest()}/"
 
 
-def _produced(rendered: Rendered, milliseconds: Mapping[str, float]) -> Produced:
+def _content(rendered: Rendered, milliseconds: Mapping[str, float]) -> Content:
     now = datetime.now(UTC).replace(microsecond=0)
-    return Produced(
-        (rendered.body,), len(rendered.body), rendered.content_type, now, True, rendered.notes, milliseconds
-    )
+    return Content((rendered.body,), len(rendered.body), rendered.content_type, now, True, rendered.notes, milliseconds)

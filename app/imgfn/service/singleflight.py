@@ -19,10 +19,10 @@ T = TypeVar("T")
 POLL_SECONDS = 0.01
 
 
-class Flights(Generic[T]):
+class SingleFlight(Generic[T]):
     """Work by name, done once however many ask for it at the same time.
 
-    Its results land after the answer where threads take turns (process.scheduler), else before it: a cloud function is
+    Results are published after the answer where threads take turns (process.scheduler), else before it: a function is
     frozen between requests.
     """
 
@@ -32,18 +32,18 @@ class Flights(Generic[T]):
         self._mutex = threading.Lock()
         self._futures: dict[str, Future[T]] = {}
 
-    def join(self, name: str, found: Callable[[], T | None], work: Callable[[], T], land: Callable[[T], None]) -> T:
+    def join(self, name: str, found: Callable[[], T | None], work: Callable[[], T], publish: Callable[[T], None]) -> T:
         """The result of `work`, made by this caller or by another one that is at it already.
 
-        `name` is hex digits. `found` looks for a result that another process has landed meanwhile. `land` stores the
+        `name` is hex digits. `found` looks for a result that another process has landed meanwhile. `publish` stores the
         result; it runs after the result is known to all who wait here, and other processes wait until it returns. What
         `work` raises, all who wait here get. SlowDown where another process takes too long.
         """
         with self._mutex:
             future = self._futures.get(name)
-            if leads := future is None:
+            if is_leader := future is None:
                 future = self._futures[name] = Future()
-        if not leads:
+        if not is_leader:
             with turn.waiting():
                 return future.result()
         try:
@@ -62,18 +62,18 @@ class Flights(Generic[T]):
             future.set_exception(error)
             del future  # it has the error, whose trace has this frame: only the collector would find them
             raise
-        self._land(name, result, land if fresh else None)
+        self._publish(name, result, publish if fresh else None)
         return result
 
     def has(self, name: str) -> bool:
         """Whether `work` is under way for that name in this process."""
         return name in self._futures
 
-    def _land(self, name: str, result: T, land: Callable[[T], None] | None) -> None:
+    def _publish(self, name: str, result: T, publish: Callable[[T], None] | None) -> None:
         def finish() -> None:
             try:
-                if land is not None:
-                    land(result)
+                if publish is not None:
+                    publish(result)
             except Exception:  # whoever asked for the result has it
                 log.exception("bug")
             finally:
@@ -81,7 +81,7 @@ class Flights(Generic[T]):
                 self._forget(name)
 
         # In a copy of the context: what the landing logs carries the id of the request that made the result.
-        if land is None or not turn.afterwards(partial(copy_context().run, finish)):
+        if publish is None or not turn.afterwards(partial(copy_context().run, finish)):
             finish()
 
     def _forget(self, name: str) -> None:

@@ -14,7 +14,7 @@ status = Blueprint("status", __name__)
 @status.get("/healthz")
 def tell_alive() -> Response:
     """200 as long as this process answers at all; stores do not matter here."""
-    return _words("alive\n")
+    return _text("alive\n")
 
 
 @status.get("/readyz")
@@ -26,7 +26,7 @@ def tell_ready() -> Response:
             store.check()
         except Fault as fault:
             raise NotReady(f"the store of the {name} does not answer: {fault.detail}") from fault
-    return _words("ready\n")
+    return _text("ready\n")
 
 
 @status.get("/metrics")
@@ -44,7 +44,7 @@ def tell_operations() -> Response:
 @status.get("/robots.txt")
 def tell_robots() -> Response:
     """Robots would ask for every plan that they can spell."""
-    return _words("User-agent: *\nDisallow: /\n")
+    return _text("User-agent: *\nDisallow: /\n")
 
 
 @status.get("/favicon.ico")
@@ -53,7 +53,7 @@ def tell_no_icon() -> Response:
     return Response(status=204)
 
 
-def _words(text: str) -> Response:
+def _text(text: str) -> Response:
     response = Response(text, content_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -10,17 +10,16 @@ from typing import Any, TypeVar
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from imgfn.core.faults import BadImage, Fault, ImageTooLarge, UnsupportedMediaType
-from imgfn.core.formats import FORMATS, Format, sniff
+from imgfn.core.formats import FORMATS, SNIFF_BYTES, Format, sniff
 from imgfn.core.output import Size
 from imgfn.imaging import kernels
 from imgfn.imaging.codecs import webp
 from imgfn.imaging.codecs.structure import frames_of
 from imgfn.imaging.limits import Limits
-from imgfn.imaging.view import ORIENTATIONS, Turn
+from imgfn.imaging.view import ORIENTATIONS, Orientation
 
 T = TypeVar("T")
 
-HEAD_BYTES = 4096
 PILLOW = {
     "jpg": "JPEG",
     "png": "PNG",
@@ -54,7 +53,7 @@ class Header:
         return self.width, self.height
 
     @property
-    def turn(self) -> Turn:
+    def turn(self) -> Orientation:
         """What lays the stored picture upright."""
         return ORIENTATIONS.get(self.orientation, ORIENTATIONS[1])
 
@@ -69,7 +68,7 @@ def inspect(source: bytes, limits: Limits) -> Header:
     Raises UnsupportedMediaType where the first bytes are of no format that we read, BadImage where the header cannot be
     read, ImageTooLarge where a limit is passed.
     """
-    format_ = sniff(source[:HEAD_BYTES])
+    format_ = sniff(source[:SNIFF_BYTES])
     if format_ is None:
         raise UnsupportedMediaType(
             "these bytes are of no image format that we read", expected="one of " + ", ".join(FORMATS)

@@ -12,7 +12,7 @@ from imgfn.core.faults import ImageTooLarge, InvalidArgument
 from imgfn.imaging import kernels, memory
 from imgfn.imaging.codecs import png
 from imgfn.imaging.codecs.decode import PILLOW, load_plugin
-from imgfn.imaging.codecs.metadata import CARRIED, riding
+from imgfn.imaging.codecs.metadata import CARRIED, carried_metadata
 from imgfn.imaging.codecs.profile import converted, suits
 from imgfn.imaging.codecs.quality import quality_for
 from imgfn.imaging.picture import Picture
@@ -66,7 +66,7 @@ def encode(picture: Picture) -> Encoded:
             expected=f"sides of at most {MAX_SIDE[name]} as {name}",
         )
     pixels, notes = _fitted(picture)
-    records, dropped = riding(picture, pixels.icc)
+    records, dropped = carried_metadata(picture, pixels.icc)
     quality = quality_for(picture.output, name, picture.source.body, picture.header)
     if len(pixels.frames) > 1:
         write = partial(_ANIMATED[name], pixels, records)

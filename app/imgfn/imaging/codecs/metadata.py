@@ -15,7 +15,7 @@ CARRIED = {
 RIGHTS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
 
 
-def riding(picture: Picture, icc: bytes | None) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def carried_metadata(picture: Picture, icc: bytes | None) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """What is written with a picture, by Pillow's names, and notes on what was asked for and cannot be.
 
     The orientation never rides along: it is done. Raises BadImage where a record that is to be kept is broken.

@@ -49,7 +49,7 @@ class Face:
         return _characters(self.path, self.index).issuperset(map(ord, text))
 
 
-def look_in(folders: Iterable[Path]) -> None:
+def set_font_dirs(folders: Iterable[Path]) -> None:
     """Have this process find fonts in these folders first, then in the system's."""
     global _folders  # fonts are the machine's, as modules are: set once, at the start
     _folders = (*folders, *SYSTEM)
@@ -78,13 +78,13 @@ def find(name: str) -> Face:
     """
     # Most names are of files: then the others need not be opened.
     for path in _files():
-        if _plain(path.stem) == _plain(name) and (own := next(_faces_of(path), None)):
+        if _normalize(path.stem) == _normalize(name) and (own := next(_faces_of(path), None)):
             return own
     if not faces():
         raise WatermarkError("the server has no font; its operator can install fonts-wqy-zenhei")
     for wanted in (name, OSS_NAMES.get(name.lower(), name)):
         for face in faces():
-            if _plain(wanted) in (_plain(face.path.stem), _plain(face.name)):
+            if _normalize(wanted) in (_normalize(face.path.stem), _normalize(face.name)):
                 return face
     if name.lower() == DEFAULT:
         return faces()[0]
@@ -104,8 +104,8 @@ def installed(name: str) -> bool:
         face = find(name)
     except (InvalidArgument, WatermarkError):
         return False
-    wanted = {_plain(name), _plain(OSS_NAMES.get(name.lower(), name))}
-    return not wanted.isdisjoint((_plain(face.path.stem), _plain(face.name)))
+    wanted = {_normalize(name), _normalize(OSS_NAMES.get(name.lower(), name))}
+    return not wanted.isdisjoint((_normalize(face.path.stem), _normalize(face.name)))
 
 
 def fallbacks() -> tuple[Face, ...]:
@@ -118,7 +118,7 @@ def _is_systems(path: Path) -> bool:
     return any(path.is_relative_to(folder) for folder in SYSTEM)
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     plain = re.sub(r"[\s_-]", "", name.lower())
     return plain.removesuffix("regular")
 

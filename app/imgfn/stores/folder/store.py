@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imgfn.core.faults import InvalidArgument, NoSuchKey, RangeNotSatisfiable, StoreUnavailable
-from imgfn.core.formats import Format, sniff
+from imgfn.core.formats import SNIFF_BYTES, Format, sniff
 from imgfn.core.key import Key
 from imgfn.core.store import Opened, Stat
 from imgfn.stores.folder.disk import ALWAYS, READING, WRITING, Slice, Sync, copy, etag_of, explain, no_sync
 from imgfn.stores.folder.versions import Description, Versions
 
-HEAD_BYTES = 1024  # what `sniff` needs to know an SVG
 PUBLISH_TRIES = 10  # each is lost only to a delete that removed the emptied folder at that very moment
 
 READ_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -223,7 +222,7 @@ def _stat(key: Key, state: os.stat_result, content_type: str, meta: Mapping[str,
 
 
 def _sniff(descriptor: int) -> Format | None:
-    return sniff(os.pread(descriptor, HEAD_BYTES, 0))
+    return sniff(os.pread(descriptor, SNIFF_BYTES, 0))
 
 
 def _guess_type(key: Key, fmt: Format | None) -> str:

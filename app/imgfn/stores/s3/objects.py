@@ -43,7 +43,7 @@ class CountedBody:
         return self._digest.hexdigest()
 
 
-def let_go(response: BaseHTTPResponse) -> None:
+def release(response: BaseHTTPResponse) -> None:
     """Close a connection that may have more to tell, or put it back where all was read."""
     response.close()
     response.release_conn()
@@ -85,7 +85,7 @@ class Body(io.RawIOBase):
         return len(chunk)
 
     def close(self) -> None:
-        let_go(self._response)
+        release(self._response)
         super().close()
 
 

@@ -30,7 +30,7 @@ from imgfn.core.store import Opened, Stat
 from imgfn.stores.s3.breaker import Breaker
 from imgfn.stores.s3.credentials import KeySource
 from imgfn.stores.s3.http_pool import Call, Wire
-from imgfn.stores.s3.objects import META, Body, CountedBody, differs, let_go, stat_of
+from imgfn.stores.s3.objects import META, Body, CountedBody, differs, release, stat_of
 
 PART_BYTES = 5 * 1024 * 1024  # S3's least; larger objects go up in parts, one after the other, to save memory
 
@@ -107,7 +107,7 @@ class MinioStore:
         try:
             known = stat_of(key, response.headers)
         except Fault:
-            let_go(response)
+            release(response)
             raise
         body = Body(response, known, lambda: self._talk(call, key), self._breaker.succeeded)
         return Opened(known, io.BufferedReader(body))

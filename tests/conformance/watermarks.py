@@ -20,10 +20,10 @@ TEXT = f"text_{encode_base64('水印')}"
 
 
 def marked(arguments: str, process: str = "", source: bytes = PAGE) -> Image.Image:
-    """A white page of 300x200 with a red mark of 40x20 on it."""
+    """A white page of 300x200 with a red watermark of 40x20 on it."""
     name = encode_base64("mark.png" + (f"?x-oss-process=image/{process}" if process else ""))
     plan = parse_oss(f"image/watermark,image_{name}{arguments}")
-    image = Image.open(io.BytesIO(render(source, plan, Limits(), dict.fromkeys(plan.marks, MARK)).body))
+    image = Image.open(io.BytesIO(render(source, plan, Limits(), dict.fromkeys(plan.watermarks, MARK)).body))
     return image.convert("RGB")
 
 
@@ -187,7 +187,7 @@ def _red(arguments: str) -> Image.Image:
 
 
 def _red_box(arguments: str) -> tuple[int, int, int, int]:
-    """Where the red image lies in a mark of image and text."""
+    """Where the red image lies in a watermark of image and text."""
     bands = _red(arguments).split()
     found = Image.composite(bands[0], Image.new("L", bands[0].size), bands[1]).getbbox()
     assert found is not None
