@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from imgfn.renderpool.launcher import ENVIRONMENT
-
 from bench.cells import CELLS, ROTATE, Cell
 from bench.contenders import CONTENDERS
 from bench.photos import Sources
 from bench.quality import score
+from imgfn.renderpool.launcher import ENVIRONMENT
 
 ROUNDS = 3  # the least of three: what else runs on the machine only ever adds
 CELL_SECONDS = 4.0  # no new source is begun in a cell after so much CPU time

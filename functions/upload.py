@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from werkzeug.wrappers import Request
+
 from imgfn import wiring
 from imgfn.core.faults import InvalidArgument
 from imgfn.core.key import Key
@@ -15,7 +17,6 @@ from imgfn.http.responses import Answer, receipt
 from imgfn.http.serve import serve
 from imgfn.http.uploads import receive_one, receive_parts
 from imgfn.service.service import StoredUpload
-from werkzeug.wrappers import Request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

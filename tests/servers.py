@@ -13,13 +13,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from imgfn.stores.s3.credentials import Keys
 from imgfn.stores.s3.store import MinioStore
 
@@ -198,20 +199,30 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, /, *arguments: str, ready: str = "/healthz", **settings: str) -> Iterator[Server]:
+def serving(
+    folder: Path,
+    /,
+    *arguments: str,
+    ready: str = "/healthz",
+    command: Sequence[str] = (),
+    module_path: Path = ROOT,
+    **settings: str,
+) -> Iterator[Server]:
     """A server with the store and everything else in `folder`; `settings` are IMGFN_* in lower case, without prefix.
 
-    `arguments` are gunicorn's; without any it is the whole server as `imgfn serve` starts it.
+    `arguments` are gunicorn's; without any it is the whole server as `imgfn serve` starts it, or what `command` starts.
     """
+    if not command:
+        command = (sys.executable, "-P", "-m", *(("gunicorn", *arguments) if arguments else ("imgfn.server",)))
     folder.mkdir(parents=True, exist_ok=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("IMGFN_")}
     own = {"folder": str(folder / "data"), "runtime_dir": str(folder / "runtime"), "port": "0"} | settings
     environ |= {f"IMGFN_{name.upper()}": value for name, value in own.items()}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", *(("gunicorn", *arguments) if arguments else ("imgfn.server",))],
+            command,
             cwd=folder,  # where no .env lies
-            env=environ | {"PYTHONPATH": str(ROOT)},
+            env=environ | {"PYTHONPATH": str(module_path)},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

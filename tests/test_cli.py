@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from imgfn.core.registry import REGISTRY
 from PIL import Image
 
+from imgfn.core.registry import REGISTRY
 from tests.servers import ROOT
 
 

@@ -5,12 +5,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import imgfn.ops  # noqa: F401  fills the registry
 import pytest
+
+import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.plan import parse_path
 from imgfn.core.registry import REGISTRY
 from imgfn.http.openapi import operations_document
-
 from tests.servers import need
 
 ROOT = Path(__file__).parents[1]

@@ -7,6 +7,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+
 from imgfn.core.faults import SlowDown
 from imgfn.process.scheduler import turn
 from imgfn.service.singleflight import SingleFlight

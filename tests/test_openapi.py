@@ -1,5 +1,6 @@
-import imgfn.ops  # noqa: F401  fills the registry
 import jsonschema_rs
+
+import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.plan import parse_path
 from imgfn.core.registry import REGISTRY
 from imgfn.http.openapi import openapi_document

@@ -1,7 +1,8 @@
 import json
 
-import imgfn.ops  # noqa: F401  fills the registry
 import jsonschema_rs
+
+import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.registry import REGISTRY
 from imgfn.http.openapi import operations_document
 

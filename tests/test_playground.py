@@ -1,6 +1,7 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+
 from imgfn.core.faults import InvalidArgument
 from imgfn.web.playground import find_shared_modules, playground
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from imgfn.web.sample import SAMPLE
 from PIL import Image
 
+from imgfn.web.sample import SAMPLE
 from tests.servers import ROOT, Server, serving
 
 READMES = ("README.md", "README.zh.md")

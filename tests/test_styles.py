@@ -3,15 +3,16 @@ import os
 import re
 from pathlib import Path
 
-import imgfn.ops  # noqa: F401  fills the registry
 import pytest
+from structlog.testing import capture_logs
+
+import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.faults import NoSuchStyle
 from imgfn.core.key import Key
 from imgfn.core.plan import Plan, parse_oss, parse_path
 from imgfn.service import styles
 from imgfn.service.styles import Styles, from_file, from_store, parse_styles
 from imgfn.stores.folder.store import FolderStore
-from structlog.testing import capture_logs
 
 THUMB = "resize/w_20,h_20,m_fill/format/webp"
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
-from imgfn import wiring
-from imgfn.http.function_compute import remember_context
-from imgfn.http.urls import SAFE
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import functions.proc
 import functions.upload
+from imgfn import wiring
+from imgfn.http.function_compute import remember_context
+from imgfn.http.urls import SAFE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from imgfn.http.signing import verify
 
+from imgfn.http.signing import verify
 from tests.servers import ROOT, need, serving
 
 SECRET = "schlüssel-number-one"

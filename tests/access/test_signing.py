@@ -4,6 +4,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from imgfn.core.faults import Expired, SignatureDoesNotMatch
 from imgfn.http.signing import sign, verify
 

@@ -2,10 +2,11 @@
 
 import io
 
+from PIL import Image, ImageDraw
+
 from imgfn.core.plan import parse_oss
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered, render
-from PIL import Image, ImageDraw
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imgfn.core.faults import Fault, InvalidArgument
-
 from tests.conformance.pictures import PNG, answer
 
 

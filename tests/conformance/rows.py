@@ -6,9 +6,9 @@ https://help.aliyun.com/zh/oss/user-guide/overview-17 and the page of each actio
 import io
 import json
 
-from imgfn.core.faults import MissingArgument
 from PIL import Image
 
+from imgfn.core.faults import MissingArgument
 from tests.conformance import watermarks
 from tests.conformance.pictures import JPEG, PNG, animation, answer, colour, encoded, picture, quarters, size
 from tests.conformance.row import Row, allowed, refused

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-import imgfn.ops  # noqa: F401  fills the registry
 import pytest
 
+import imgfn.ops  # noqa: F401  fills the registry
 from tests.conformance.rows import ROWS, Row
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "oss-conformance.md"

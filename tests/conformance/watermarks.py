@@ -2,6 +2,8 @@
 
 import io
 
+from PIL import Image
+
 from imgfn.core.faults import Fault, InvalidArgument, MissingArgument
 from imgfn.core.kinds import encode_base64
 from imgfn.core.plan import parse_oss
@@ -9,8 +11,6 @@ from imgfn.http.saveas import parse_saveas
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import render
 from imgfn.service.styles import parse_styles
-from PIL import Image
-
 from tests.conformance.pictures import encoded
 from tests.conformance.row import Row, allowed, refused
 

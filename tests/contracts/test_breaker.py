@@ -1,6 +1,7 @@
 import time
 
 import pytest
+
 from imgfn.core.faults import StoreUnavailable
 from imgfn.stores.s3.breaker import Breaker
 

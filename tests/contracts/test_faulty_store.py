@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from imgfn.core.faults import Fault, NoSuchKey, StoreTimeout, StoreUnavailable
 from imgfn.core.key import Key
 from imgfn.stores.s3.credentials import Keys
 from imgfn.stores.s3.store import MinioStore
-
 from tests.faulty_proxy import FaultyProxy
 from tests.servers import open_bucket, running_minio
 

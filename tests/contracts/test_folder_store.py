@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from imgfn.core.faults import Fault, NoSuchKey, SlowDown, StoreFull, StoreReadOnly, StoreUnavailable
 from imgfn.core.key import Key
 from imgfn.stores.folder.store import FolderStore

@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from minio import Minio as Client
+from minio.credentials import AssumeRoleProvider
+
 from imgfn.config.settings import load_settings
 from imgfn.core.faults import BadRequest, Fault, NoSuchKey, ObjectAlreadyExists, StoreUnavailable
 from imgfn.core.key import Key
@@ -19,9 +22,6 @@ from imgfn.stores.s3.credentials import Keys, read_context, read_environment
 from imgfn.stores.s3.objects import differs
 from imgfn.stores.s3.store import MinioStore
 from imgfn.wiring import build_keys, build_store
-from minio import Minio as Client
-from minio.credentials import AssumeRoleProvider
-
 from tests.servers import open_bucket, running_minio
 
 pytestmark = pytest.mark.real

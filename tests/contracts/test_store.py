@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from imgfn.core.faults import BadRequest, Fault, NoSuchKey, ObjectAlreadyExists, RangeNotSatisfiable
 from imgfn.core.key import Key
 from imgfn.core.store import Stat, Store
 from imgfn.stores.folder.store import FolderStore
-
 from tests.servers import open_bucket
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -1,9 +1,10 @@
 from typing import Any
 
-import imgfn.ops  # noqa: F401  fills the registry
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.faults import Fault, InvalidArgument, MissingArgument
 from imgfn.core.kinds import Float, Int, Text, decode_base64, encode_base64
 from imgfn.core.plan import MAX_STEPS, MAX_WATERMARK_IMAGES, Plan, Step, parse_oss, parse_path

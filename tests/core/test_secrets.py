@@ -2,6 +2,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+
 from imgfn.config.settings import BadSettings, load_settings
 
 SECRET = "correct-horse-battery"

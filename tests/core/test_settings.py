@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from imgfn.config.environment import describe_format
 from imgfn.config.settings import BadSettings, Settings, load_settings
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from imgfn.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]

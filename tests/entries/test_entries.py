@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from imgfn import wiring
 from PIL import Image
 
+from imgfn import wiring
 from tests.entries.doors import Answer, Ask, Door, alone, through_cloud_2, through_cloud_3, through_server
 from tests.servers import serving
 

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from imgfn.http.signing import sign
 
+from imgfn.http.signing import sign
 from tests.entries.doors import Ask, Door, through_cloud_2, through_cloud_3
 from tests.http.conftest import configure, photo
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from imgfn import wiring
 from imgfn.web.app import create_app
-
 from tests.hostile.recording import record_stores
 
 

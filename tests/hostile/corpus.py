@@ -19,7 +19,6 @@ from urllib.parse import quote
 
 from imgfn.core.key import Key
 from imgfn.stores.folder.store import FolderStore
-
 from tests.hostile.storm import render_children
 from tests.hostile.target import children
 from tests.servers import Server, serving

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from imgfn.core.key import Key
 from imgfn.stores.folder.store import FolderStore
-
 from tests.servers import Answer, Server, serving
 
 WITNESSED = ("--config", "python:imgfn.server.config", "tests.hostile.application:create()")

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from imgfn.core.registry import REGISTRY
-from imgfn.ops import load_operations
 from PIL import Image
 
+from imgfn.core.registry import REGISTRY
+from imgfn.ops import load_operations
 from tests.hostile.bombs import BOMBS, jpeg
 from tests.hostile.disguises import NOT_PICTURES, svg, svgs
 from tests.hostile.multipart import FORMS

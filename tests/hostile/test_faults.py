@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from imgfn.stores.folder.store import FolderStore
 
+from imgfn.stores.folder.store import FolderStore
 from tests.hostile.storm import PICTURE, Storm, render_children
 from tests.hostile.target import children
 from tests.servers import Minio, Server, open_bucket, serving

@@ -5,12 +5,12 @@ import json
 from collections.abc import Callable
 
 import pytest
-from imgfn import wiring
-from imgfn.core.key import Key
-from imgfn.functions import proc
 from PIL import Image
 from werkzeug.test import Client
 
+from imgfn import wiring
+from imgfn.core.key import Key
+from imgfn.functions import proc
 from tests.hostile.disguises import GPS_PLACE, PAYLOAD, POLYGLOTS, SCRIPT, svg
 
 FORMATS = ("jpg", "png", "webp", "avif", "gif", "tiff", "bmp")

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from imgfn.http.signing import sign
 
+from imgfn.http.signing import sign
 from tests.hostile.bombs import jpeg
 from tests.hostile.target import Target, attacked
 from tests.servers import ROOT, Server, free_port, need, wait_for

@@ -9,6 +9,8 @@ from urllib.parse import quote, quote_from_bytes
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import Client
+
 from imgfn import wiring
 from imgfn.core.faults import Fault
 from imgfn.core.key import BIDI, Key
@@ -18,8 +20,6 @@ from imgfn.functions import proc, upload
 from imgfn.imaging.codecs.decode import inspect
 from imgfn.imaging.limits import Limits
 from imgfn.ops import load_operations
-from werkzeug.test import Client
-
 from tests.hostile.bombs import BOMBS, bmp_of_4_gigapixels, gif, jpeg, png, tiff, webp_of_5k_frames
 from tests.hostile.disguises import POLYGLOTS
 from tests.hostile.recording import record_stores

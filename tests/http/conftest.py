@@ -3,10 +3,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from imgfn import wiring
-from imgfn.functions import proc, upload
 from PIL import Image
 from werkzeug.test import Client
+
+from imgfn import wiring
+from imgfn.functions import proc, upload
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from imgfn import wiring
-from imgfn.http.signing import sign
 from PIL import Image
 from werkzeug.test import Client
 
+from imgfn import wiring
+from imgfn.http.signing import sign
 from tests.hostile.recording import record_stores
 
 KEYS = {"new": "a-secret-of-the-new-key", "old": "a-secret-of-the-old-key"}

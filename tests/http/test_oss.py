@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from werkzeug.test import Client
+
 from imgfn import wiring
 from imgfn.core.key import Key
 from imgfn.core.kinds import encode_base64
 from imgfn.functions import proc
-from PIL import Image
-from werkzeug.test import Client
 
 THUMB = "image/resize,w_20"
 

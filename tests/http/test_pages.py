@@ -1,11 +1,12 @@
 import re
 from collections.abc import Callable
 
-import imgfn.ops  # noqa: F401  fills the registry
 import pytest
+from werkzeug.test import Client
+
+import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.registry import REGISTRY
 from imgfn.web.app import create_app
-from werkzeug.test import Client
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from imgfn import wiring
-from imgfn.functions import proc
 from PIL import Image
 from werkzeug.test import Client, create_environ
+
+from imgfn import wiring
+from imgfn.functions import proc
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from imgfn import wiring
-from imgfn.core.key import Key
 from PIL import Image
 from werkzeug.test import Client
+
+from imgfn import wiring
+from imgfn.core.key import Key
 
 
 def stored_keys() -> list[str]:

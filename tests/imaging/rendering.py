@@ -1,11 +1,11 @@
 """Plans done to bytes, as the tests of this folder say it."""
 
+from PIL import Image
+
 import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.plan import parse_path
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered, render
-from PIL import Image
-
 from tests.pictures import opened
 
 

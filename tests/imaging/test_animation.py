@@ -1,10 +1,10 @@
 """Frames survive what leaves an animation one; where they cannot, a note says so."""
 
 import pytest
-from imgfn.core.faults import ImageTooLarge
-from imgfn.imaging.limits import Limits
 from PIL import Image, ImageSequence
 
+from imgfn.core.faults import ImageTooLarge
+from imgfn.imaging.limits import Limits
 from tests.imaging.rendering import rendered
 from tests.pictures import animation, encoded, opened
 

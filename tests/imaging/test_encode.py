@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from imgfn.core.faults import ImageTooLarge
-from imgfn.imaging.codecs.quality import jpeg_quality
 from PIL import Image, JpegImagePlugin
 
+from imgfn.core.faults import ImageTooLarge
+from imgfn.imaging.codecs.quality import jpeg_quality
 from tests.imaging.rendering import rendered
 from tests.imaging.test_header import FORMATS
 from tests.pictures import difference, encoded, opened, scene

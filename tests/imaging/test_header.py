@@ -5,11 +5,11 @@ import tracemalloc
 import zlib
 
 import pytest
+from PIL import Image
+
 from imgfn.core.faults import BadImage, ImageTooLarge, UnsupportedMediaType
 from imgfn.imaging.codecs.decode import inspect
 from imgfn.imaging.limits import Limits
-from PIL import Image
-
 from tests.imaging.rendering import pixels, rendered
 from tests.pictures import animation, difference, encoded, oriented, png, quarters, scene
 

@@ -5,6 +5,7 @@ import resource
 from pathlib import Path
 
 import pytest
+
 from imgfn.imaging import memory
 
 MIB = 1 << 20

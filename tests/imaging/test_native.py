@@ -7,13 +7,13 @@ import zlib
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from PIL import Image
+
 from imgfn.core.faults import BadImage
 from imgfn.imaging import kernels, native
 from imgfn.imaging.codecs.png import LAYOUTS, Broken, decode, encode
 from imgfn.imaging.raster import BYTES, Raster
 from imgfn.imaging.view import whole
-from PIL import Image
-
 from tests.imaging.rendering import pixels, rendered
 from tests.pictures import difference, encoded, opened, png, scene
 from tests.servers import need

@@ -1,9 +1,9 @@
 import io
 
 import pytest
-from imgfn.imaging.text import fonts
 from PIL import Image, ImageCms
 
+from imgfn.imaging.text import fonts
 from tests.operations.drawing import drawn, file_of, made, marked, words
 from tests.servers import need
 

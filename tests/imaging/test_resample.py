@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+
 from imgfn.core.output import Box, Size
 from imgfn.imaging import kernels, native
 from imgfn.imaging.native import Place
 from imgfn.imaging.raster import Raster
 from imgfn.imaging.view import View
-from PIL import Image
-
 from tests.imaging.rendering import pixels
 from tests.pictures import difference, encoded, scene, soft
 from tests.servers import need

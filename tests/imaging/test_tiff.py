@@ -1,8 +1,8 @@
 import struct
 
 import pytest
-from imgfn.core.faults import BadImage
 
+from imgfn.core.faults import BadImage
 from tests.imaging.rendering import pixels, rendered
 
 COLOUR = (200, 100, 50)

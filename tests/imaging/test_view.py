@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from functools import cache
 
-import imgfn.ops  # noqa: F401  fills the registry
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+
+import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.output import Box, Output, Size
 from imgfn.imaging.kernels import TRANSPOSE, turned
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.picture import Picture, Source
 from imgfn.imaging.view import MIRROR, STRAIGHT, Orientation, View
-from PIL import Image
-
 from tests.imaging.rendering import pixels
 from tests.pictures import difference, encoded, opened, quarters, soft
 

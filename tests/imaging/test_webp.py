@@ -1,12 +1,12 @@
 """WebP straight from libwebp: to the bit what Pillow reads of it."""
 
 import pytest
+from PIL import Image, ImageCms
+
 from imgfn.core.faults import BadImage
 from imgfn.imaging.codecs import webp
 from imgfn.imaging.codecs.decode import inspect
 from imgfn.imaging.limits import Limits
-from PIL import Image, ImageCms
-
 from tests.imaging.rendering import pixels
 from tests.pictures import difference, encoded, opened, scene
 

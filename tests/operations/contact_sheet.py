@@ -4,9 +4,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
 import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.registry import REGISTRY, Operation
-from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 COLUMNS, CELL, CAPTION, MARGIN = 6, 220, 56, 16

@@ -2,13 +2,14 @@
 
 import io
 
+from PIL import Image
+
 from imgfn import ops  # noqa: F401  fills the registry
 from imgfn.core.key import Key
 from imgfn.core.kinds import WatermarkImage, encode_base64
 from imgfn.core.plan import parse_oss, parse_path
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import render
-from PIL import Image
 
 LIMITS = Limits()
 

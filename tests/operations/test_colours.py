@@ -1,8 +1,8 @@
 import pytest
-from imgfn.core.faults import MissingArgument
-from imgfn.core.plan import parse_oss
 from PIL import Image, ImageChops, ImageStat
 
+from imgfn.core.faults import MissingArgument
+from imgfn.core.plan import parse_oss
 from tests.operations.drawing import drawn, file_of
 from tests.operations.samples import scene
 

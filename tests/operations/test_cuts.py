@@ -3,11 +3,11 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+
 from imgfn.core.faults import InvalidArgument
 from imgfn.core.plan import parse_oss
 from imgfn.ops.fit import ANCHORS, crop_box
-from PIL import Image
-
 from tests.operations.drawing import drawn, file_of, made, map_of, origin_of
 
 small = st.tuples(st.integers(1, 40), st.integers(1, 40))

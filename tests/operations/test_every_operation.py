@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import imgfn.ops  # noqa: F401  fills the registry
 import pytest
+
+import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.faults import Fault, InvalidArgument
 from imgfn.core.kinds import WatermarkImage
 from imgfn.core.plan import DEFAULTS, Plan, parse_oss, parse_path, parse_step
@@ -12,7 +13,6 @@ from imgfn.imaging import native
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered, render
 from imgfn.imaging.text import fonts
-
 from tests.pictures import difference, encoded, opened, scene
 from tests.servers import need
 

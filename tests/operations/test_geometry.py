@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+
 from imgfn.core.faults import ImageTooLarge, InvalidArgument
 from imgfn.imaging.kernels import rotated_size
 from imgfn.imaging.limits import Limits
 from imgfn.ops.fit import ANCHORS, anchored, by_percent, crop_box, fit
-from PIL import Image
-
 from tests.imaging.rendering import pixels, rendered
 from tests.pictures import CORNERS, difference, encoded, opened, oriented, quarters, scene, soft
 

@@ -3,14 +3,14 @@
 import io
 
 import pytest
+from PIL import Image
+
 from imgfn.core.faults import Fault
 from imgfn.core.kinds import ObjectKey
 from imgfn.core.plan import parse_path
 from imgfn.core.registry import REGISTRY
 from imgfn.imaging.codecs.decode import inspect
 from imgfn.imaging.limits import Limits
-from PIL import Image
-
 from tests.operations.drawing import made, marked
 from tests.operations.samples import SAMPLES, decoded
 

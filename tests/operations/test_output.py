@@ -2,9 +2,9 @@ import io
 from pathlib import Path
 
 import pytest
-from imgfn.core.faults import InvalidArgument
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageStat
 
+from imgfn.core.faults import InvalidArgument
 from tests.operations.drawing import drawn, file_of, made
 from tests.operations.samples import SAMPLES, frames, scene
 

@@ -3,11 +3,11 @@ import json
 import struct
 
 import pytest
+from PIL import ExifTags, Image
+
 from imgfn.core.faults import BadImage, InvalidArgument
 from imgfn.core.plan import parse_oss
 from imgfn.ops import placeholder
-from PIL import ExifTags, Image
-
 from tests.operations.drawing import file_of, made
 from tests.operations.samples import SAMPLES, scene
 

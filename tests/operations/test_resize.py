@@ -4,11 +4,11 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
 from imgfn.core.faults import ImageTooLarge, MissingArgument
 from imgfn.core.plan import parse_oss
 from imgfn.ops.fit import by_percent, fit, sides
-from PIL import Image, ImageDraw
-
 from tests.operations.drawing import drawn, file_of, map_of, origin_of
 from tests.operations.samples import SAMPLES
 

@@ -1,10 +1,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imgfn.core.faults import InvalidArgument, MissingArgument, WatermarkError
-from imgfn.core.plan import parse_oss, parse_path
 from PIL import Image
 
+from imgfn.core.faults import InvalidArgument, MissingArgument, WatermarkError
+from imgfn.core.plan import parse_oss, parse_path
 from tests.operations.drawing import drawn, file_of, made, marked, words
 
 MAIN = Image.new("RGB", (200, 100), "white")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from imgfn.imaging.limits import Limits
-from imgfn.renderpool.client import ProcessRenderer
 from PIL import Image
 from structlog.testing import capture_logs
+
+from imgfn.imaging.limits import Limits
+from imgfn.renderpool.client import ProcessRenderer
 
 GB = 1 << 30
 

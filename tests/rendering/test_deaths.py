@@ -9,9 +9,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from imgfn.core.faults import BadImage, ImageTooLarge, InternalError, RenderTimeout, UnsupportedMediaType
 from imgfn.core.plan import parse_path
-
 from tests.rendering.conftest import ask, children, clock, events, hold, lie, masters, misbehave, picture, wait_until
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from structlog.testing import capture_logs
+
 from imgfn.core.faults import InternalError, SlowDown
 from imgfn.core.plan import parse_path
 from imgfn.imaging.limits import Limits
 from imgfn.renderpool.protocol import CLOCK, Answer, Job, load_header, send_job
 from imgfn.renderpool.worker import answer
-from structlog.testing import capture_logs
-
 from tests.rendering.conftest import ask, children, clock, events, hold, masters, wait_until
 
 # A client process: prints what `clock` answers to each of its threads, then waits until its stdin is closed.
@@ -167,7 +167,7 @@ def test_a_process_counts_as_free_before_anybody_has_its_answer(source):
         answer(theirs, lambda: there.append(ours.recv(1000)))
         theirs.close()
         assert [len(words) for words in there] == [CLOCK.size]
-        assert load_header(*Answer(ours).receive_rest(0)).format.name == "png"
+        assert load_header(*Reply(ours).receive_rest(0)).format.name == "png"
 
 
 def test_an_empty_queue_takes_as_many_at_once_as_there_are_processes(pool, source, runtime_dir):

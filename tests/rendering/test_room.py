@@ -5,9 +5,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from imgfn.core.faults import SlowDown
 from imgfn.renderpool.backpressure import CROWDED_SECONDS, FULL_SECONDS, Room
-
 from tests.rendering.conftest import ask, clock, hold, wait_until
 
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from imgfn.renderpool.sandbox.layers import sandbox_in_force
 
+from imgfn.renderpool.sandbox.layers import sandbox_in_force
 from tests.rendering.conftest import alive, ask, children, clock, masters, reveal, wait_until
 
 FORBIDDEN = (
