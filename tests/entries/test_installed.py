@@ -16,18 +16,8 @@ from tests.servers import need, serving
 
 ROOT = Path(__file__).parents[2]
 STRANGERS = [
-    "app.py",
-    "imgfn.py",
-    "functions.py",
-    "gunicorn.py",
-    "gunicorn.conf.py",
-    "sitecustomize.py",
-    "wsgi.py",
-    "app/__init__.py",
-    "functions/__init__.py",
-    "functions/proc.py",
-    "functions/upload.py",
-    "PIL/__init__.py",
+    *("app.py", "imgfn.py", "functions.py", "gunicorn.py", "gunicorn.conf.py", "sitecustomize.py", "wsgi.py"),
+    *("app/__init__.py", "functions/__init__.py", "functions/proc.py", "functions/upload.py", "PIL/__init__.py"),
 ]
 OPERATIONS = """
 from typing import Annotated

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from imgfn.core.faults import InternalError, SlowDown
 from imgfn.core.plan import parse_path
 from imgfn.imaging.limits import Limits
-from imgfn.renderpool.protocol import CLOCK, Answer, Job, load_header, send_job
+from imgfn.renderpool.protocol import CLOCK, Job, Reply, load_header, send_job
 from imgfn.renderpool.worker import answer
 from tests.rendering.conftest import ask, children, clock, events, hold, masters, wait_until
 
