@@ -51,7 +51,7 @@ def each(value: tuple[Operation, Param] | Operation) -> str:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=each)
 def test_the_example_gives_what_its_golden_shows(operation: Operation, request: pytest.FixtureRequest) -> None:
-    if operation.name == "watermark" and not fonts.installed(fonts.DEFAULT):
+    if operation.name == "watermark" and not fonts.find(fonts.DEFAULT):
         need(fonts.DEFAULT, "apt-get install fonts-wqy-zenhei")
     if operation.name in ("blurhash", "thumbhash") and not native.available():
         need(
