@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops
+
 from imgfn.core.faults import WatermarkError
 from imgfn.core.plan import parse_path
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.text import fonts
 from imgfn.imaging.text.layout import draw_line, set_line
 from imgfn.renderpool.client import ProcessRenderer
-from PIL import Image, ImageChops
-
 from tests.operations.drawing import file_of, made, words
 from tests.servers import ROOT, need
 
