@@ -18,6 +18,7 @@ $(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard app/imgfn/ima
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	@$(if $(findstring compiled,$@),,echo 'No C compiler ($(CC)): resizes, rotations and PNG are slower until there is one')
+	@rm -f $(VENV)/.installed*
 	@touch $@
 
 run: $(STAMP)  ## start the server, on http://127.0.0.1:8000 with the folder store in ./data unless IMGFN_… say otherwise
