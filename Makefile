@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+# A compiler that comes later is used: then the environment is made again, in seconds.
+STAMP := $(VENV)/.installed$(if $(shell command -v $(CC) 2>/dev/null),-compiled)
 
 .PHONY: help run bench test test-hard test-corpus lint install clean fc-code docs contact-sheet miniprogram-wechat
 
@@ -13,11 +14,14 @@ install: $(STAMP)  ## make the environment in .venv
 
 $(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard app/imgfn/imaging/native/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit("imgfn needs Python 3.11 or later, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
-	touch $@
+	@echo 'Installing imgfn and its libraries into $(VENV): about a minute the first time'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@$(if $(findstring compiled,$@),,echo 'No C compiler ($(CC)): resizes, rotations and PNG are slower until there is one')
+	@rm -f $(VENV)/.installed*
+	@touch $@
 
-run: $(STAMP)  ## start the server on http://127.0.0.1:8000 with the folder store in ./data
+run: $(STAMP)  ## start the server, on http://127.0.0.1:8000 with the folder store in ./data unless IMGFN_… say otherwise
 	@$(BIN)/imgfn serve --sample
 
 lint: $(STAMP)  ## style, types and import rules

@@ -3,8 +3,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.servers import Minio, running_minio
+from tests.servers import Minio, running_minio, tool
+
+# A busy machine is no defect of what is tested.
+settings.register_profile("imgfn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("imgfn")
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +28,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True)
+    mounted = subprocess.run(
+        [tool("mount"), "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True
+    )
     if mounted.returncode:
         pytest.skip(f"cannot mount a small tmpfs: {mounted.stderr.strip()}")
     yield disk

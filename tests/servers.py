@@ -17,24 +17,47 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from imgfn.imaging import native
 from imgfn.stores.s3.credentials import Keys
 from imgfn.stores.s3.store import MinioStore
 
 ROOT = Path(__file__).parents[1]
+INSTALL = {
+    "bash": "apt-get install bash",
+    "chromium": "apt-get install chromium fonts-noto-cjk",
+    "curl": "apt-get install curl",
+    "mount": "apt-get install mount",
+    "nginx": "apt-get install nginx-light",
+    "node": "apt-get install nodejs",
+    "slowhttptest": "apt-get install slowhttptest",
+}
 START_SECONDS = 30
 STOP_SECONDS = 40
 LISTENING = re.compile(r"Listening at: http://[^:]+:(\d+)")
 
 
-def need(what: str, why: str) -> None:
+def need(what: str, why: str) -> NoReturn:
     """A real thing is missing: skip with the reason, or fail where IMGFN_REQUIRE_REAL=1 asks for it."""
     if os.environ.get("IMGFN_REQUIRE_REAL") == "1":
         pytest.fail(f"{what} is required by IMGFN_REQUIRE_REAL=1: {why}")
     pytest.skip(f"{what}: {why}")
+
+
+def tool(*names: str) -> str:
+    """The path of the first of these programs that is there."""
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    need(names[0], f"it is not on the PATH: {INSTALL[names[0]]}")
+
+
+def need_compiled_loops() -> None:
+    if not native.available():
+        need("the loops in C", "imgfn was installed without a compiler: apt-get install gcc libc6-dev && make install")
 
 
 def free_port() -> int:
@@ -52,7 +75,10 @@ def find_minio() -> str:
     cached = Path.home() / ".cache" / "imgfn" / "bin" / "minio"
     if not cached.exists():
         if not shutil.which("go"):
-            need("MinIO", "no $MINIO_BIN, no minio on the PATH, and no Go to install it with")
+            need(
+                "MinIO",
+                "no $MINIO_BIN, no minio on the PATH: go install github.com/minio/minio@latest (https://go.dev/dl)",
+            )
         made = subprocess.run(
             ["go", "install", "github.com/minio/minio@latest"],
             env={**os.environ, "GOBIN": str(cached.parent)},

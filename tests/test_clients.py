@@ -1,7 +1,6 @@
 """The modules that both clients share, tested where they run: in JavaScript."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import imgfn.ops  # noqa: F401  fills the registry
 from imgfn.core.plan import parse_path
 from imgfn.core.registry import REGISTRY
 from imgfn.http.openapi import operations_document
-from tests.servers import need
+from tests.servers import tool
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = ROOT / "tests" / "clients"
@@ -21,10 +20,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    found = shutil.which("node")
-    if found is None:
-        need("node", "it is not on the PATH")
-    return found
+    return tool("node")
 
 
 def test_the_shared_modules_pass_their_own_tests(node):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from imgfn.web.sample import SAMPLE
-from tests.servers import ROOT, Server, serving
+from tests.servers import ROOT, Server, serving, tool
 
 READMES = ("README.md", "README.zh.md")
 
@@ -33,17 +33,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize("name", READMES)
 def test_every_line_of_the_readme_works_as_printed(name: str, server: Server, tmp_path: Path):
+    bash = tool("bash")
+    tool("curl")
     shutil.copyfile(SAMPLE, tmp_path / "lena.png")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     script = "\n".join(blocks(read(name), "sh")).replace("http://127.0.0.1:8000", server.url)
     for line in script.splitlines():
         if line.startswith("curl"):
             line = line.replace("curl", "curl --fail --silent --show-error", 1)
         done = subprocess.run(
-            ["bash", "-c", line],
+            [bash, "-c", line],
             cwd=tmp_path,
             env=os.environ
             | {
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 "IMGFN_FOLDER": str(tmp_path / "data"),
                 "IMGFN_RUNTIME_DIR": str(tmp_path / "runtime"),
             },

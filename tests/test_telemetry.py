@@ -4,7 +4,7 @@ import pty
 import subprocess
 import sys
 
-from tests.servers import ROOT
+from tests.servers import ROOT, need
 
 LOG = """
 from imgfn.observability.log import bind, log
@@ -29,7 +29,10 @@ def test_lines_are_json_with_the_requests_id_where_stdout_is_no_terminal():
 
 
 def test_lines_are_for_people_on_a_terminal_and_show_no_values_of_variables():
-    master, terminal = pty.openpty()
+    try:
+        master, terminal = pty.openpty()
+    except OSError as error:
+        need("a pseudo-terminal", f"{error}: mount -t devpts devpts /dev/pts")
     subprocess.run([sys.executable, "-c", LOG], cwd=ROOT, stdout=terminal, check=True)
     os.close(terminal)
     told = b""

@@ -1,7 +1,6 @@
 """The signers of docs/security.md and the command: whatever signs, the server believes it."""
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imgfn.http.signing import verify
-from tests.servers import ROOT, need, serving
+from tests.servers import ROOT, serving, tool
 
 SECRET = "schlüssel-number-one"
 TARGETS = [
@@ -34,7 +33,7 @@ def in_python(target: str) -> str:
 
 
 def in_javascript(target: str) -> str:
-    node = shutil.which("node") or need("node", "the JavaScript signer runs in it")
+    node = tool("node")
     program = f"{documented('js')}\nconsole.log(sign({target!r}, 'a', {SECRET!r}))"
     return subprocess.run(
         [node, "--input-type=module", "-e", program], check=True, capture_output=True, text=True

@@ -1,6 +1,5 @@
 """Debian's Chromium, a real server and the harness, each started once."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.programs import serve_program
-from tests.servers import Server, need, serving
+from tests.servers import Server, serving, tool
 
 ROOT = Path(__file__).parents[2]
 SCREENS = Path(__file__).parent / "screens"  # git-ignored; looked at by people
@@ -24,9 +23,7 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        need("Chromium", "it is not on the PATH: apt-get install chromium fonts-noto-cjk")
+    found = tool("chromium", "chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])  # CI runs as root
         yield browser

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import need
+from tests.servers import tool
 
 ROOT = Path(__file__).parents[2]
 CHECK = Path(__file__).parent / "harness" / "check-program.mjs"
@@ -63,10 +63,7 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    found = shutil.which("node")
-    if found is None:
-        need("node", "it is not on the PATH")
-    return found
+    return tool("node")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from imgfn.core.faults import Fault, InvalidArgument, MissingArgument
+from imgfn.core.faults import InvalidArgument, MissingArgument
 from imgfn.core.kinds import encode_base64
 from imgfn.core.plan import parse_oss
 from imgfn.http.saveas import parse_saveas
@@ -165,8 +165,8 @@ WORDS = [
     Row(
         "watermark",
         "type",
-        "a font that is not there is refused",
-        lambda: refused(f"watermark,{TEXT},type_{encode_base64('nofont')}", Fault),
+        "a font that is not there is stood in for, and a note says so",
+        lambda: "nofont" in _notes(f",type_{encode_base64('nofont')}"),
     ),
     Row("watermark", "order", "0: image first; 1: text first", lambda: _red_edge(",order_0") < _red_edge(",order_1")),
     Row(
@@ -177,6 +177,10 @@ WORDS = [
     ),
     Row("watermark", "interval", "distance between both", lambda: _red_edge(",interval_50") < _red_edge(",interval_0")),
 ]
+
+
+def _notes(arguments: str) -> str:
+    return "; ".join(render(PAGE, parse_oss(f"image/watermark,{TEXT}{arguments}"), Limits()).notes)
 
 
 def _red(arguments: str) -> Image.Image:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import statistics
 import subprocess
 import time
@@ -15,7 +14,7 @@ import pytest
 from imgfn.http.signing import sign
 from tests.hostile.bombs import jpeg
 from tests.hostile.target import Target, attacked
-from tests.servers import ROOT, Server, free_port, need, wait_for
+from tests.servers import ROOT, Server, free_port, tool, wait_for
 
 SECRET = "a-secret-of-sixteen"
 CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
@@ -42,7 +41,7 @@ def nginx_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def front(behind: Target, nginx_folder: Path) -> Iterator[Target]:
     """nginx with what deploy/nginx has; only addresses, ports and folders are others."""
     folder = nginx_folder
-    program = shutil.which("nginx") or need("nginx", "the shipped configuration runs in it")
+    nginx = tool("nginx")
     port, inner = free_port(), free_port()
     for name in ("nginx.conf", "imgfn-proxy.conf", "imgfn-cache.conf"):
         text = (ROOT / "deploy" / "nginx" / name).read_text()
@@ -56,7 +55,7 @@ def front(behind: Target, nginx_folder: Path) -> Iterator[Target]:
             text = text.replace(shipped, ours)
         (folder / name).write_text(text)
     user = "user root;" if os.geteuid() == 0 else ""  # the test's folder is the caller's own
-    order = [program, "-p", str(folder), "-c", "nginx.conf", "-g", f"{user} daemon off; pid {folder}/pid;"]
+    order = [nginx, "-p", str(folder), "-c", "nginx.conf", "-g", f"{user} daemon off; pid {folder}/pid;"]
     checked = subprocess.run([*order, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     with (folder / "log").open("wb") as log, subprocess.Popen(order, stderr=log) as process:
@@ -178,10 +177,10 @@ def p99(seconds: list[float]) -> float:
 @pytest.mark.hard
 @pytest.mark.parametrize("kind", ["-H", "-B", "-X"], ids=["headers", "bodies", "reading"])
 def test_a_good_client_does_not_wait_for_200_slow_ones(front: Target, behind: Target, kind: str, tmp_path: Path):
-    program = shutil.which("slowhttptest") or need("slowhttptest", "it makes the slow clients")
+    slow_clients = tool("slowhttptest")
     place = "upload/slow.jpg" if kind == "-B" else "proc/a.jpg"
     url = f"http://127.0.0.1:{front.server.port}/{place}"
-    order = [program, kind, "-c", "200", "-r", "200", "-i", "3", "-l", "20", "-u", url, "-s", "8192", "-k", "3"]
+    order = [slow_clients, kind, "-c", "200", "-r", "200", "-i", "3", "-l", "20", "-u", url, "-s", "8192", "-k", "3"]
     slow = subprocess.Popen(order, stdout=(tmp_path / "slow").open("wb"), stderr=subprocess.STDOUT)
     try:
         await_connections(front.server.port, 200)

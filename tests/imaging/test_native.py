@@ -16,13 +16,12 @@ from imgfn.imaging.raster import BYTES, Raster
 from imgfn.imaging.view import whole
 from tests.imaging.rendering import pixels, rendered
 from tests.pictures import difference, encoded, opened, png, scene
-from tests.servers import need
+from tests.servers import need_compiled_loops
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled() -> None:
-    if not native.available():
-        need("app/imgfn/imaging/native/libnative.so", "no compiler was there when imgfn was installed")
+    need_compiled_loops()
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_a_mark_of_another_profile_keeps_its_colours():
 
 
 def test_a_text_has_its_colour_on_a_picture_of_another_profile():
-    if not fonts.installed("DejaVu Sans"):
+    if not fonts.find("DejaVu Sans"):
         need("DejaVu Sans", "apt-get install fonts-dejavu")
     main = file_of(Image.new("RGB", (60, 60), "white"), icc_profile=swapped())
     plan = f"watermark/text_{words('█')},type_{words('DejaVu Sans')},color_ff0000,g_center/format/bmp"

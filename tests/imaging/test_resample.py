@@ -19,13 +19,12 @@ from imgfn.imaging.raster import Raster
 from imgfn.imaging.view import View
 from tests.imaging.rendering import pixels
 from tests.pictures import difference, encoded, scene, soft
-from tests.servers import need
+from tests.servers import need_compiled_loops
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled() -> None:
-    if not native.available():
-        need("app/imgfn/imaging/native/libnative.so", "no compiler was there when imgfn was installed")
+    need_compiled_loops()
 
 
 def lanczos(distance: float) -> float:

@@ -9,12 +9,11 @@ from imgfn.core.faults import Fault, InvalidArgument
 from imgfn.core.kinds import WatermarkImage
 from imgfn.core.plan import DEFAULTS, Plan, parse_oss, parse_path, parse_step
 from imgfn.core.registry import REGISTRY, Operation, Param
-from imgfn.imaging import native
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered, render
 from imgfn.imaging.text import fonts
 from tests.pictures import difference, encoded, opened, scene
-from tests.servers import need
+from tests.servers import need, need_compiled_loops
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 TOLERANCE = 2.0  # mean levels: codecs and resamplers of other builds may differ by that
@@ -51,13 +50,10 @@ def each(value: tuple[Operation, Param] | Operation) -> str:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=each)
 def test_the_example_gives_what_its_golden_shows(operation: Operation, request: pytest.FixtureRequest) -> None:
-    if operation.name == "watermark" and not fonts.installed(fonts.DEFAULT):
+    if operation.name == "watermark" and not fonts.find(fonts.DEFAULT):
         need(fonts.DEFAULT, "apt-get install fonts-wqy-zenhei")
-    if operation.name in ("blurhash", "thumbhash") and not native.available():
-        need(
-            "app/imgfn/imaging/native/libnative.so",
-            "no compiler was there; what is not resized in light has another hash",
-        )
+    if operation.name in ("blurhash", "thumbhash"):
+        need_compiled_loops()  # what is not resized in light has another hash
     made = done(example_of(operation))
     words = made.content_type.startswith(("text/", "application/"))
     golden = GOLDEN / f"{operation.name}.{'txt' if words else 'png'}"

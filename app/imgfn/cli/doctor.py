@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
-from PIL import features
 
 from imgfn import wiring
 from imgfn.config.environment import is_secret
@@ -21,6 +20,7 @@ from imgfn.renderpool.sandbox.layers import sandbox_in_force
 
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 INSTALL_FONT = "Debian: apt-get install fonts-wqy-zenhei"
+INSTALL_FRIBIDI = "Debian: apt-get install libfribidi0"
 MIN_SECRET_CHARACTERS = 16
 # Variables of ours that are no settings: for tests, or from a server to its workers.
 OTHER_VARIABLES = {"IMGFN_REQUIRE_REAL", "IMGFN_CORPUS", "IMGFN_SEAT"}
@@ -92,14 +92,18 @@ def _examine_fonts(settings: Settings) -> Iterator[Finding]:
     for folder in settings.font_dirs:
         if not Path(folder).is_dir():
             yield Finding("broken", f"IMGFN_FONT_DIRS names {folder}, which is no folder")
-    if fonts.installed(fonts.DEFAULT):
-        yield Finding("fine", f"text in watermarks: {fonts.DEFAULT} and {len(fonts.faces()) - 1} other font faces")
-    elif fonts.faces():
-        yield Finding("unsafe", f"text in watermarks: not {fonts.DEFAULT} ({INSTALL_FONT}), other fonts stand in")
+    chosen, others = fonts.find(fonts.DEFAULT), len(fonts.faces()) - 1
+    if chosen:
+        words = f"{fonts.DEFAULT} ({chosen.path})"
     else:
-        yield Finding("unsafe", f"text in watermarks: there is no font ({INSTALL_FONT})")
-    if not features.check("raqm"):
-        yield Finding("unsafe", "text in watermarks: this Pillow has no raqm, Arabic and Indic letters will not join")
+        words = f"{fonts.stand_in().name}, which comes with imgfn, in place of {fonts.DEFAULT} ({INSTALL_FONT})"
+    yield Finding("fine", f"text in watermarks: {words}; {others} other font faces")
+    if not fonts.shapes():
+        yield Finding(
+            "unsafe",
+            "text in watermarks: Arabic, Hebrew, Indic letters and some emoji will not join, as Pillow's raqm finds no "
+            f"libfribidi ({INSTALL_FRIBIDI})",
+        )
 
 
 def _examine_access(settings: Settings) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from imgfn.service.negotiation import settle_format
 from imgfn.web.sample import SAMPLE, SAMPLE_KEY
 
 TUTORIALS_FILE = Path("lena.png")
+LOCAL = "127.0.0.1"
 EXTENSIONS = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff", "heif": "heic"}
 
 
@@ -38,7 +39,7 @@ def main() -> None:
 def serve(*, sample: bool) -> None:
     """Start the server under gunicorn."""
     settings = _settings()
-    if sample:
+    if sample and not settings.exposed:  # an exposed server will refuse to start, and say why
         _offer_sample(settings)
     # In this process's place, so that signals reach gunicorn and nothing is loaded before it forks.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "imgfn.server"])  # noqa: S606  # no shell is the point
@@ -124,12 +125,14 @@ def _offer_sample(settings: Settings) -> None:
         raise click.ClickException(f"{fault.title}: {fault.detail}") from fault
     if not TUTORIALS_FILE.exists():
         shutil.copyfile(SAMPLE, TUTORIALS_FILE)
-    origin = f"http://{settings.host}:{settings.port}"
+    host = {"": LOCAL, "0.0.0.0": LOCAL, "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104  compared only
+    origin = f"http://{host}:{settings.port}"
     click.echo(f"""Try, in this folder ({TUTORIALS_FILE} lies here; {SAMPLE_KEY} lies in a new store):
   curl {origin}/2016-08-15/proxy/pydemo/upload/ -F "lena.png=@lena.png" -v
   curl {origin}/2016-08-15/proxy/pydemo/proc/rotate/10/lena.png > 1.png
   curl {origin}/upload/ -F "lena.png=@lena.png"
   curl {origin}/proc/rotate/10/resize/w_200/format/webp/lena.png > 2.webp
+  {sys.argv[0]} proc rotate/10 lena.png 3.png
 or open {origin}/ in a browser.""")
 
 

@@ -157,8 +157,8 @@ class Picture:
         return self.with_frames(change(frame) for frame in self.frames)
 
     def noted(self, note: str) -> "Picture":
-        """With one more note for the caller."""
-        return replace(self, notes=(*self.notes, note))
+        """With one more note for the caller. Notes travel in a header, and may repeat what the caller sent."""
+        return replace(self, notes=(*self.notes, note.encode("unicode_escape").decode("ascii")))
 
     def check(self, size: Size) -> None:
         """Raise ImageTooLarge where a result of `size` would be over a limit."""

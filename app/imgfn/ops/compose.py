@@ -11,7 +11,7 @@ from imgfn.imaging import kernels
 from imgfn.imaging.codecs.profile import converted, suits
 from imgfn.imaging.picture import Picture
 from imgfn.imaging.text import fonts
-from imgfn.imaging.text.layout import draw_line, set_line
+from imgfn.imaging.text.layout import Line, draw_line, set_line
 from imgfn.ops.fit import ANCHORS, anchored
 from imgfn.ops.geometry import inside_share
 
@@ -71,17 +71,18 @@ def watermark(
     column x means nothing, in the middle row y, and voffset moves down from it. t is the opacity. fill_1 repeats the
     watermark in all directions from its place, padx and pady apart. P scales the image, to fit into so much of
     the picture; the image's own process may do so too (resize,P_30). The text turns clockwise; its shadow of so much
-    opacity lies below and to the right. order_1 puts the text first; align 0, 1, 2 lines both up at the top, middle or
-    bottom. What lies outside the picture is cut off.
+    opacity lies below and to the right. A font that is not installed is stood in for, and a note says so. order_1 puts
+    the text first; align 0, 1, 2 lines both up at the top, middle or bottom. What lies outside the picture is cut off.
     """
     parts = []
     if image is not None:
         image = inside_share(image, picture.size, share) if share else image
         parts.append(converted(image.frames[0], image.pixels.icc, None).convert("RGBA"))
     if text is not None:
-        if not fonts.installed(font):
-            picture = picture.noted(f"the font {font} is not installed: {fonts.find(font).name} stands in for it")
-        parts.append(_draw_text(picture, text, font, size, ImageColor.getrgb("#" + colour), shadow, angle))
+        line = set_line(text, font, size)
+        for note in line.notes:
+            picture = picture.noted(note)
+        parts.append(_draw_text(picture, line, ImageColor.getrgb("#" + colour), shadow, angle))
     watermark = _side_by_side(picture, parts[::-1] if order else parts, align, interval)
     watermark.putalpha(watermark.getchannel("A").point([level * opacity // 100 for level in LEVELS]))
     place = _place(picture.size, watermark.size, anchor, (x, y), voffset)
@@ -92,14 +93,11 @@ def watermark(
     return picture.map(lambda frame: _laid(frame, watermark, place))
 
 
-def _draw_text(
-    picture: Picture, text: str, font: str, size: int, colour: tuple[int, ...], shadow: int, angle: int
-) -> Image.Image:
-    line = set_line(text, font, size)
+def _draw_text(picture: Picture, line: Line, colour: tuple[int, ...], shadow: int, angle: int) -> Image.Image:
     picture.source.limits.check_output(line.box)
     drawn = draw_line(line, colour)
     if shadow:
-        drawn = _with_shadow(drawn, shadow, max(1, size // 20))
+        drawn = _with_shadow(drawn, shadow, max(1, line.size // 20))
     if angle % 360 == 0:
         return drawn
     picture.source.limits.check_output(kernels.rotated_size(drawn.size, angle))

@@ -1,4 +1,4 @@
-"""The fonts of this machine: found by name, and by the characters that they have."""
+"""The fonts of this machine and those that come with imgfn: found by name, and by the characters that they have."""
 
 import difflib
 import functools
@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import ImageFont
+from PIL import ImageFont, features
 
-from imgfn.core.faults import InvalidArgument, WatermarkError
 from imgfn.imaging.codecs.decode import guarded
 
 SYSTEM = tuple(map(Path, ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts")))
 SUFFIXES = (".ttf", ".ttc", ".otf", ".otc")
 DEFAULT = "wqy-zenhei"  # OSS's own; Debian's package is fonts-wqy-zenhei
+# Cut out of Noto's by tools/cut_font.py: GB 2312, Latin, kana and punctuation; more Latin, Greek and Cyrillic.
+PACKAGED = (Path(__file__).with_name("imgfn-sans.otf"), Path(__file__).with_name("imgfn-sans-latin.ttf"))
 # https://help.aliyun.com/zh/oss/user-guide/add-watermarks: OSS's names for fonts that call themselves otherwise.
 OSS_NAMES = {
     "wqy-zenhei": "WenQuanYi Zen Hei",
@@ -26,6 +27,7 @@ OSS_NAMES = {
     "droidsansfallback": "Droid Sans Fallback",
 }
 BITMAP_SIZE = 109  # of the one set of pictures in a CBDT font
+NEAR = 0.6  # how alike two names are, of 1, where one may be meant as the other
 
 _folders: tuple[Path, ...] = SYSTEM
 
@@ -58,54 +60,51 @@ def set_font_dirs(folders: Iterable[Path]) -> None:
 
 
 @functools.cache
+def shapes() -> bool:
+    """Whether raqm can join letters and order directions here: Pillow's own needs libfribidi0 of the system."""
+    return bool(features.check("raqm"))
+
+
+@functools.cache
 def _files() -> tuple[Path, ...]:
-    return tuple(path for folder in _folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    found = (path for folder in _folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    return (*found, *PACKAGED)
 
 
 @functools.cache
 def faces() -> tuple[Face, ...]:
-    """Every readable face: those of the named folders first, regular ones before others."""
+    """Every readable face: those of the named folders, the system's, the packaged ones; regular ones before others."""
     found = [face for path in _files() for face in _faces_of(path)]
     # Sorting keeps the order of equals.
-    return tuple(sorted(found, key=lambda face: (_is_systems(face.path), not face.regular)))
+    return tuple(sorted(found, key=lambda face: (_rank(face.path), not face.regular)))
 
 
-def find(name: str) -> Face:
+def find(name: str) -> Face | None:
     """The face of a file name without its suffix, of a family or of a family and style; case, spaces, - and _ are one.
 
-    A name of OSS whose font is not installed gives the default font, or the first there is. Raises InvalidArgument
-    where there is no such font, WatermarkError where there is none at all.
+    OSS's names stand for their fonts. None where the font is not installed.
     """
     # Most names are of files: then the others need not be opened.
     for path in _files():
         if _normalize(path.stem) == _normalize(name) and (own := next(_faces_of(path), None)):
             return own
-    if not faces():
-        raise WatermarkError("the server has no font; its operator can install fonts-wqy-zenhei")
     for wanted in (name, OSS_NAMES.get(name.lower(), name)):
         for face in faces():
             if _normalize(wanted) in (_normalize(face.path.stem), _normalize(face.name)):
                 return face
-    if name.lower() == DEFAULT:
-        return faces()[0]
-    if name.lower() in OSS_NAMES:
-        return find(DEFAULT)
-    near = difflib.get_close_matches(name, {face.name for face in faces()} | {*OSS_NAMES}, n=3, cutoff=0.4)
-    raise InvalidArgument(
-        f"there is no font {name!r} here",
-        parameter="type",
-        expected=f"{' or '.join(near) or DEFAULT} as base64",
-    )
+    return None
 
 
-def installed(name: str) -> bool:
-    """Whether `find` gives the very font of this name, and nothing in its place."""
-    try:
-        face = find(name)
-    except (InvalidArgument, WatermarkError):
-        return False
-    wanted = {_normalize(name), _normalize(OSS_NAMES.get(name.lower(), name))}
-    return not wanted.isdisjoint((_normalize(face.path.stem), _normalize(face.name)))
+def stand_in() -> Face:
+    """What is drawn with where the font that was asked for is not installed: OSS's default one, else the packaged."""
+    return find(DEFAULT) or next(_faces_of(PACKAGED[0]))
+
+
+def nearest(name: str) -> str | None:
+    """The name of an installed font that may have been meant by one that is not."""
+    known = {face.name for face in faces()} | {known for known in OSS_NAMES if find(known)}
+    near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+    return None if name.lower() in OSS_NAMES or not near else near[0]
 
 
 def fallbacks() -> tuple[Face, ...]:
@@ -114,8 +113,8 @@ def fallbacks() -> tuple[Face, ...]:
     return tuple(sorted(first.values(), key=lambda face: (not face.colour, faces().index(face))))
 
 
-def _is_systems(path: Path) -> bool:
-    return any(path.is_relative_to(folder) for folder in SYSTEM)
+def _rank(path: Path) -> int:
+    return 2 if path in PACKAGED else 1 if any(path.is_relative_to(folder) for folder in SYSTEM) else 0
 
 
 def _normalize(name: str) -> str:
@@ -149,4 +148,5 @@ def _characters(path: Path, index: int) -> frozenset[int]:
 
 @functools.lru_cache(maxsize=64)
 def _opened(face: Face, size: int) -> ImageFont.FreeTypeFont:
-    return guarded(lambda: ImageFont.truetype(face.path, size, face.index, layout_engine=ImageFont.Layout.RAQM))
+    engine = ImageFont.Layout.RAQM if shapes() else ImageFont.Layout.BASIC
+    return guarded(lambda: ImageFont.truetype(face.path, size, face.index, layout_engine=engine))

@@ -1,8 +1,9 @@
 """A line of text as a picture: shaped by raqm, with the font changed where the chosen one lacks a character."""
 
 import itertools
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
@@ -16,6 +17,9 @@ ZWJ = "\u200d"
 EMOJI_STYLE = "\ufe0f"
 EMOJI = range(0x1F000, 0x1FB00)
 SKIN_TONES = range(0x1F3FB, 0x1F400)
+FLAG_LETTERS = range(0x1F1E6, 0x1F200)
+NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
+NOT_SHAPED = "letters and marks are not joined: the server has no libfribidi0"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Run:
 
     @property
     def direction(self) -> str | None:
-        return None if self.whole else "rtl" if self.leftward else "ltr"
+        return None if self.whole or not fonts.shapes() else "rtl" if self.leftward else "ltr"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Line:
     right: int
     bottom: int
     size: int  # of the font, in pixels
+    notes: tuple[str, ...] = ()  # on what is not drawn as it was asked for
 
     @property
     def box(self) -> Size:
@@ -51,12 +56,13 @@ class Line:
 def set_line(text: str, font_name: str, size: int) -> Line:
     """Lay out `text` in a font of `size` pixels, in the order in which it is read (UAX 9, for whole runs).
 
-    The box is as high as the chosen font's lines, or higher where a glyph is. Raises InvalidArgument for control
-    characters and unknown fonts, WatermarkError where no font has a character.
+    The box is as high as the chosen font's lines, or higher where a glyph is. Another font stands in for one that is
+    not installed. Raises InvalidArgument for control characters, WatermarkError where no font has a character.
     """
     if any(unicodedata.category(character) == "Cc" for character in text):
         raise InvalidArgument("the text has a control character", parameter="text", expected="one line of text")
-    chosen = fonts.find(font_name)
+    chosen = fonts.find(font_name) or fonts.stand_in()
+    notes = tuple(_notes(text, font_name, chosen))
     ascent, descent = chosen.at(size).getmetrics()
     placed, pen, left, top, right, bottom = [], 0.0, 0.0, -float(ascent), 0.0, float(descent)
     for run in _ordered(_runs(text, chosen), _reads_leftward(text)):
@@ -68,7 +74,7 @@ def set_line(text: str, font_name: str, size: int) -> Line:
         pen += font.getlength(run.text, direction=run.direction) * scale
     # A line of spaces is a line all the same.
     right = max(right, pen, left + 1)
-    return Line(tuple(placed), int(left // 1), int(top // 1), int(-(-right // 1)), int(-(-bottom // 1)), size)
+    return Line(tuple(placed), int(left // 1), int(top // 1), int(-(-right // 1)), int(-(-bottom // 1)), size, notes)
 
 
 def draw_line(line: Line, colour: tuple[int, ...]) -> Image.Image:
@@ -86,6 +92,15 @@ def draw_line(line: Line, colour: tuple[int, ...]) -> Image.Image:
     drawn = Image.new("RGBA", line.box, (*colour[:3], 0))
     drawn.putalpha(mask.point([level * opacity // 255 for level in range(256)]))
     return Image.alpha_composite(drawn, emoji)
+
+
+def _notes(text: str, font_name: str, chosen: Face) -> Iterator[str]:
+    if fonts.find(font_name) is None:
+        near = fonts.nearest(font_name)
+        meant = f" (is {near} meant?)" if near else ""
+        yield f"the font {font_name} is not installed: {chosen.name} stands in for it{meant}"
+    if not fonts.shapes() and any(map(_wants_shaping, text)):
+        yield NOT_SHAPED
 
 
 def _stamp(page: Image.Image, run: Run, place: tuple[float, float], size: int) -> None:
@@ -107,16 +122,26 @@ def _scale(face: Face, size: int) -> float:
 
 def _runs(text: str, chosen: Face) -> list[Run]:
     """`text` cut where the font or the direction changes; in one piece where the chosen font can draw it all."""
-    clusters = list(_clusters(text))
-    if not any(map(_wants_emoji, clusters)) and chosen.has(_drawn(text)):
-        return [Run(text, chosen, _reads_leftward(text), whole=True)]
-    sides = _directions(clusters, _reads_leftward(text))
+    clusters, leftward = list(_clusters(text)), _reads_leftward(text)
+    sides = _directions(clusters, leftward)
+    orders_itself = fonts.shapes() or not any(sides)
+    if orders_itself and not any(map(_wants_emoji, clusters)) and chosen.has(_drawn(text)):
+        return [Run(_piece(clusters, leftward), chosen, leftward, whole=True)]
     told = [(cluster, _face_for(cluster, chosen), side) for cluster, side in zip(clusters, sides, strict=True)]
     pieces = [
-        ("".join(cluster for cluster, _, _ in group), *key)
+        ([cluster for cluster, _, _ in group], *key)
         for key, group in itertools.groupby(told, key=lambda entry: entry[1:])
     ]
-    return [Run(piece, face, side, whole=len(pieces) == 1) for piece, face, side in pieces]
+    return [Run(_piece(piece, side), face, side, whole=len(pieces) == 1) for piece, face, side in pieces]
+
+
+def _piece(clusters: Sequence[str], leftward: bool) -> str:
+    """What Pillow is given of a run. Without raqm it draws each character from left to right, joiners as boxes."""
+    if fonts.shapes():
+        return "".join(clusters)
+    if not leftward:
+        return _drawn("".join(clusters))
+    return NUMBER.sub(lambda number: number[0][::-1], _drawn("".join(reversed(clusters))))
 
 
 def _clusters(text: str) -> Iterator[str]:
@@ -147,12 +172,35 @@ def _face_for(cluster: str, chosen: Face) -> Face:
         if face.has(_drawn(cluster)):
             return face
     raise WatermarkError(
-        f"no font of the server can draw {cluster!r}", parameter="text", expected="characters that its fonts have"
+        f"no font of the server can draw {cluster!r}",
+        parameter="text",
+        expected=f"characters that its fonts have; its operator can install {_package_of(cluster)}",
     )
+
+
+def _package_of(cluster: str) -> str:
+    """Debian's package that most likely has a font for the cluster."""
+    if _wants_emoji(cluster):
+        return "fonts-noto-color-emoji"
+    east_asian = unicodedata.east_asian_width(cluster[0]) in ("W", "F")
+    return "fonts-noto-cjk" if east_asian else "fonts-noto-core"
 
 
 def _wants_emoji(cluster: str) -> bool:
     return any(ord(character) in EMOJI or character == EMOJI_STYLE for character in cluster)
+
+
+def _wants_shaping(character: str) -> bool:
+    """Whether it looks or stands otherwise beside others: right-to-left letters, marks, parts of emoji."""
+    if 0xFE00 <= ord(character) <= 0xFE0F:
+        return False
+    return (
+        unicodedata.bidirectional(character) in ("R", "AL")
+        or unicodedata.category(character).startswith("M")
+        or character == ZWJ
+        or ord(character) in SKIN_TONES
+        or ord(character) in FLAG_LETTERS
+    )
 
 
 def _drawn(text: str) -> str:
