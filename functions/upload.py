@@ -51,8 +51,8 @@ def answer(exchange: Exchange) -> Answer:
         stored = wiring.service().receive(files, overwrite=grant.overwrite, only_type=grant.content_type)
     exchange.facts["key"] = ",".join(file.stat.key for file in stored)
     exchange.facts["received_bytes"] = sum(file.stat.size for file in stored)
-    told = [describe(file, settings.public_url) for file in stored]
-    return receipt({"files": told}, 201 if any(file.created for file in stored) else 200)
+    receipts = [describe(file, settings.public_url) for file in stored]
+    return receipt({"files": receipts}, 201 if any(file.created for file in stored) else 200)
 
 
 def delete(exchange: Exchange) -> Answer:
@@ -73,7 +73,7 @@ def names_by_content(request: Request) -> bool:
 
 
 def describe(file: StoredUpload, public_url: str) -> dict[str, Any]:
-    """What the caller is told of a stored file; `size` in bytes, `width` and `height` in pixels."""
+    """The receipt of a stored file; `size` in bytes, `width` and `height` in pixels."""
     return {
         "key": file.stat.key,
         "url": f"{public_url}/proc/{quote(file.stat.key)}",

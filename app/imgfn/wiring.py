@@ -69,7 +69,7 @@ def build_service(chosen: "Settings") -> Service:
         results=build_store(chosen, "results"),
         renderer=build_renderer(chosen),
         singleflight=SingleFlight(
-            # Who shares a result store shares the singleflight: their digests mean the same results.
+            # Processes that share a result store share the lock file: their digests name the same results.
             private_folder(chosen.runtime_dir, "singleflight") / "lock",
             chosen.render_seconds + chosen.store_deadline_seconds,
         ),

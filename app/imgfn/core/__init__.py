@@ -1,1 +1,1 @@
-"""What things are: no room here knows a library of pictures, stores or HTTP."""
+"""The vocabulary: faults, keys, plans, operations, stores. Standard library only."""

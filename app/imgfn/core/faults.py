@@ -1,13 +1,12 @@
-"""Every way a request can fail: one class, one status, one machine code."""
+"""The faults: one class, one HTTP status and one code for each way a request can fail."""
 
 from typing import Any, ClassVar
 
 
 class Fault(Exception):
-    """A failure that we can explain to the caller.
+    """A failure that is explained to the caller.
 
-    `detail` is a sentence for people. `parameter` names the argument at fault and `expected` says what would have been
-    right. `headers` go out with the answer. `code` is the member of the problem document (RFC 9457) that programs read;
+    `detail` is a sentence for people. `parameter` names the wrong argument and `expected` says what is accepted. `headers` go out with the answer. `code` is the member of the problem document (RFC 9457) that programs read;
     where Alibaba OSS has a code for the same thing, it is OSS's.
     """
 

@@ -37,7 +37,7 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 
 
 def sniff(head: bytes) -> Format | None:
-    """The format that a file's first bytes announce; None for all that we do not read. Names and headers lie."""
+    """The format by magic bytes, whatever names and headers say; None for a format that is not read."""
     name = None
     if head.startswith(b"\xff\xd8\xff"):
         name = "jpg"

@@ -1,4 +1,4 @@
-"""The name of an object: checked once, at the door, before any store is asked."""
+"""Object keys, checked once before any store is asked."""
 
 import unicodedata
 
@@ -46,7 +46,7 @@ def _fault_in(key: str) -> str | None:
         return "has a backslash"
     if "\ufffd" in key:
         return "is not valid UTF-8"
-    # What can be printed is none of those, and nearly every key can.
+    # A printable key has no such character, and nearly every key is printable.
     if not key.isprintable() and any(map(_is_control, key)):
         return "has a control character"
     for segment in key.split("/"):

@@ -15,7 +15,7 @@ from imgfn.core.registry import REGISTRY, REQUIRED, Operation, Param
 DEFAULTS, END, STYLE = "_", "-", "style"
 MAX_STEPS = 20
 MAX_WATERMARK_IMAGES = 3  # as OSS
-MOST_STEPS_KNOWN = 1000  # a site has a few, and asks for them again with each picture
+MOST_STEPS_KNOWN = 1000  # parsed steps that are cached: a site uses a few, with every picture
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Step:
     @property
     def arguments(self) -> str:
         """Canonical: all that differ from their defaults, a first argument that OSS has no key for bare."""
-        told = []
+        arguments = []
         changed = map(ne, self.values, self.operation.defaults.values())
         for param, value in compress(zip(self.operation.params, self.values, strict=True), changed):
             text = param.kind.text(value)
-            told.append(text if param.bare else f"{param.key}_{text}")
-        return ",".join(told)
+            arguments.append(text if param.bare else f"{param.key}_{text}")
+        return ",".join(arguments)
 
     @cached_property
     def text(self) -> str:
@@ -99,7 +99,7 @@ FindStyle = Callable[[str], Plan]  # the plan of a name; raises NoSuchStyle
 
 
 def no_styles(name: str) -> Plan:
-    """The FindStyle of who has none."""
+    """The FindStyle of a caller without styles. Raises NoSuchStyle."""
     raise NoSuchStyle(f"no style is called {name[:80]!r}", parameter=STYLE)
 
 

@@ -1,4 +1,4 @@
-"""Where bytes live. What a store promises is tests/contracts/test_store.py, in words here."""
+"""The Store protocol. tests/contracts/test_store.py is its contract as tests."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from imgfn.core.key import Key
 
 @dataclass(frozen=True)
 class Stat:
-    """What is known of an object without reading it."""
+    """The metadata of an object."""
 
     key: Key
     size: int  # bytes
@@ -22,7 +22,7 @@ class Stat:
 
 @dataclass(frozen=True)
 class Opened:
-    """An object that is being read: `stat` and `body` are of the same version. As a context it closes the body."""
+    """An open object: `stat` and `body` are of the same version. As a context manager it closes the body."""
 
     stat: Stat
     body: BinaryIO

@@ -1,4 +1,4 @@
-"""Who may do what: bearer tokens, signed URLs and the modes of access, all decided before any store is asked."""
+"""Authorization: bearer tokens, signed URLs and access modes, decided before any store is asked."""
 
 import hmac
 import re
@@ -57,8 +57,8 @@ class Grant:
 def grant_upload(exchange: Exchange) -> Grant:
     """What this upload may do, by its token or by its signed URL.
 
-    A signed URL names the key in its path, and in its query `max-bytes` and `type` (a media type). It never overwrites:
-    whoever gets hold of it cannot change what is there. Without any token and key configured uploads are open. Raises
+    A signed URL names the key in its path, and in its query `max-bytes` and `type` (a media type). It never overwrites,
+    so a leaked one cannot change a stored picture. Without any token and key configured uploads are open. Raises
     AccessDenied, SignatureDoesNotMatch, Expired.
     """
     request, settings = exchange.request, exchange.settings

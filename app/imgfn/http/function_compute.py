@@ -1,4 +1,4 @@
-"""What Function Compute hands over: temporary keys, newer ones with each request."""
+"""Function Compute's temporary credentials, which are renewed with each request."""
 
 import os
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What goes out: pictures, receipts, problem documents, and when nothing but headers has to."""
+"""Answers: pictures, receipts, problem documents, 304."""
 
 import functools
 import json
@@ -26,7 +26,7 @@ _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 @dataclass
 class Answer:
-    """What goes out: a status, headers, and the body in chunks, read once."""
+    """A response: status, headers, and the body in chunks, read once."""
 
     status: int
     headers: dict[str, str]
@@ -88,7 +88,7 @@ def chosen_part(exchange: Exchange, ref: ResultRef) -> Choose | None:
 
 def picture(content: Content, ref: ResultRef, max_age: int) -> Answer:
     """The answer with a picture or a report in it."""
-    # An SVG is a program: nobody may open a stored one in our origin.
+    # An SVG can run scripts: a stored one must not open in our origin.
     closed = content.content_type in ("image/svg+xml", OPAQUE)
     headers = {
         **_validators(ref, max_age),

@@ -1,4 +1,4 @@
-"""HTTP at the edge: a request runs to its end here, whatever happens on the way."""
+"""Runs one WSGI request to its end: every exception becomes an answer, a log line and a count."""
 
 import errno
 import time
@@ -41,7 +41,7 @@ CLOSED = {  # unless an answer says otherwise
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 SENT_AT_ONCE_BYTES = 65536  # what a kernel takes whole, however slowly the caller reads
 
-# What a machine can run out of while nobody is at fault; the store's own shortages come as its Faults.
+# Resources of the machine that can run out; shortages of the store come as its own Faults.
 SHORTAGES: dict[int, type[Fault]] = {
     errno.EMFILE: SlowDown,
     errno.ENFILE: SlowDown,
@@ -100,7 +100,7 @@ def serve(
 
 
 def _explain(error: Exception) -> Fault:
-    """What a machine without room or descriptors is told to callers; all else that is no Fault is a bug of ours."""
+    """The Fault for a shortage of the machine; any other exception is a bug of ours."""
     kind = SHORTAGES.get(error.errno or 0) if isinstance(error, OSError) else None
     if kind is None:
         log.exception("bug")

@@ -1,4 +1,4 @@
-"""The URL as it was sent: the path below a function's mount, whoever calls us, and the text that a signature covers."""
+"""The URL as it was sent: the path below a function's mount, and the text that a signature covers."""
 
 import re
 from typing import TYPE_CHECKING

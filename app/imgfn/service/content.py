@@ -1,4 +1,4 @@
-"""Bytes out of a store: whole or in part, in memory while they are few, as a file where one is needed."""
+"""Reads objects: whole or in part, in memory up to 1 MB, as a file where one is needed."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from imgfn.core.store import Opened, Store
 
 SPOOL_BYTES = 1024 * 1024  # bodies larger than this lie on disk, not in memory
 CHUNK_BYTES = 256 * 1024
-OPAQUE = "application/octet-stream"  # what is no picture is nobody's business to show
+OPAQUE = "application/octet-stream"  # of objects that are no pictures
 
 Part = tuple[int, int]  # first byte, number of bytes
 Choose = Callable[[int], Part]  # size of the whole -> which part of it is wanted
@@ -98,7 +98,7 @@ def as_file(opened: Opened, stack: ExitStack) -> BinaryIO:
 def digest(store: Store, key: Key) -> str:
     """SHA-256 of what is stored under `key`, in hex."""
     with store.open(key) as opened:
-        told = hashlib.sha256()
+        hasher = hashlib.sha256()
         while chunk := opened.body.read(CHUNK_BYTES):
-            told.update(chunk)
-        return told.hexdigest()
+            hasher.update(chunk)
+        return hasher.hexdigest()

@@ -1,4 +1,4 @@
-"""format/auto: which format an Accept header gets."""
+"""Content negotiation for format/auto (RFC 9110, 12.5.1)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

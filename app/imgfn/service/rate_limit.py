@@ -1,4 +1,4 @@
-"""How often: the bound on new results of one source."""
+"""Rate limit on new results of one source."""
 
 import threading
 import time

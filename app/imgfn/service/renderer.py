@@ -1,4 +1,4 @@
-"""What the service asks of whoever renders: the Renderer protocol."""
+"""The Renderer protocol: what the service needs of the render pool."""
 
 from collections.abc import Mapping
 from typing import BinaryIO, Protocol

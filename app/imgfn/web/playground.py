@@ -42,7 +42,7 @@ def send_page_file(name: str) -> Response:
 
 @playground.get("/playground/sample.png")
 def send_sample() -> Response:
-    """A picture for people who have none at hand."""
+    """The sample picture."""
     return send_file(SAMPLE)
 
 

@@ -1,4 +1,4 @@
-"""What machines ask a server: is it alive and ready, what did it count, what can it do."""
+"""Endpoints for programs: liveness, readiness, metrics, operations."""
 
 from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST

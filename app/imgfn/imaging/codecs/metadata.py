@@ -38,7 +38,7 @@ def _exif(picture: Picture) -> Image.Exif:
 
 
 def _rights(exif: Image.Exif) -> bytes | None:
-    """Who made the picture and who owns it, in a record of their own."""
+    """An EXIF record of the artist and copyright tags only."""
     own = Image.Exif()
     for tag in RIGHTS:
         if isinstance(value := exif.get(tag), str) and value:

@@ -73,7 +73,7 @@ class explain:  # reads as contextlib.suppress does, and costs a quarter of a ge
             return
         kind = self._faults.get(error.errno or 0)
         if kind is not None:
-            # No word of files to callers who asked for an object.
+            # Callers ask for objects: the message names no file.
             reason = "there is no such object" if kind is NoSuchKey else error.strerror
             raise kind(f"{self._name!r}: {reason}") from error
 

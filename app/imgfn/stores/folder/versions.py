@@ -46,7 +46,7 @@ class Versions:
         sync_folder(self._sidecars, self._sync)
 
     def description(self, etag: str) -> Description | None:
-        """What `describe` or `remember` was told of a version; None where neither was."""
+        """The description of a version that `describe` or `remember` was given; None without one."""
         known = self._known.get(etag)
         if known is None:
             with suppress(FileNotFoundError, json.JSONDecodeError):  # a power cut has left it empty

@@ -1,4 +1,4 @@
-"""Who we are to an object store."""
+"""Credentials for S3."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class Keys:
     session_token: str | None = field(default=None, repr=False)
 
 
-KeySource = Callable[[], Keys]  # asked at each request to the store, so whoever knows newer keys just returns them
+KeySource = Callable[[], Keys]  # called at each request, so that renewed keys are used at once
 
 
 def read_context(context: Any) -> Keys | None:
