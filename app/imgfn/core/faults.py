@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 class Fault(Exception):
     """A failure that is explained to the caller.
 
-    `detail` is a sentence for people. `parameter` names the wrong argument and `expected` says what is accepted. `headers` go out with the answer. `code` is the member of the problem document (RFC 9457) that programs read;
-    where Alibaba OSS has a code for the same thing, it is OSS's.
+    `detail` is a sentence for people. `parameter` names the wrong argument and `expected` says what is accepted.
+    `headers` go out with the answer. `code` is the member of the problem document (RFC 9457) that programs read; where
+    Alibaba OSS has a code for the same thing, it is OSS's.
     """
 
     status: ClassVar[int] = 500
