@@ -1,23 +1,26 @@
 """Request bodies to files: multipart parts and raw bodies, spooled to disk past 1 MB, never over the limit."""
 
 import hashlib
+import re
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import IO, Any
+from typing import Any
 
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
-from werkzeug.http import parse_options_header
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 
 from imgfn.core.faults import BadRequest, EntityTooLarge, InvalidArgument, MissingArgument
 from imgfn.core.key import Key
+from imgfn.http.multipart import FormReader, Part, Read, header_parameters
 from imgfn.service.content import CHUNK_BYTES, SPOOL_BYTES
 from imgfn.service.service import Upload
 
-FIELD_BYTES = 500_000  # below the parser's buffer size (64 kB and a part's header) good uploads would get 413
-FILE_FIELDS = ("file", "image")  # names of a field that say nothing of the object
+FORM = "multipart/form-data"
+FIELD_BYTES = 500_000  # of a field that is no file
+FILE_TYPES = ("image/", "application/octet-stream")  # of a part that is a file although it has no file name
+# Names of a field that say nothing of the object; Dropzone and Uppy number theirs or add brackets.
+NAMELESS_FIELD = re.compile(r"(file|image)s?(\[\d*\])?")
 
 
 class Spool(tempfile.SpooledTemporaryFile[bytes]):
@@ -45,47 +48,95 @@ class Spool(tempfile.SpooledTemporaryFile[bytes]):
 def receive_parts(
     request: Request, stack: ExitStack, *, max_bytes: int, max_parts: int, by_content: bool
 ) -> list[Upload]:
-    """Every file of a multipart body (RFC 7578). A field's name is the key; `file` and `image` take their file's name.
+    """Every file of a multipart body (RFC 7578). A field's name is the key; `file`, `image` and the like take their
+    file's name, and so does a part without a name. File inputs that were not filled in count as none.
 
     Raises BadRequest for a body that is not well-formed or ends early, EntityTooLarge for a file over `max_bytes` or
     too many parts, InvalidArgument for a bad or repeated name, MissingArgument where there is no file.
     """
-    kind, options = parse_options_header(request.content_type)
-    if kind != "multipart/form-data" or not options.get("boundary"):
+    boundary = header_parameters(request.content_type or "").get("boundary", "")
+    if request.mimetype != FORM or not boundary:
         raise BadRequest("the body is not multipart/form-data with a boundary", expected='curl -F "name.png=@file.png"')
     longest = max_parts * (max_bytes + FIELD_BYTES)
     if (request.content_length or 0) > longest:
         raise EntityTooLarge(expected=f"at most {longest} bytes in all")
-
-    def open_spool(*_: Any, **__: Any) -> IO[bytes]:
-        return stack.enter_context(Spool(max_bytes))
-
-    parser = FormDataParser(open_spool, FIELD_BYTES, longest, silent=False, max_form_parts=max_parts)
+    named: list[tuple[str | None, str, Spool]] = []
     try:
-        _, _, files = parser.parse(request.stream, "multipart/form-data", request.content_length, options)
-    except RequestEntityTooLarge as error:
-        raise EntityTooLarge(
-            "the body has too many parts or too long headers", expected=f"at most {max_parts} parts"
-        ) from error
-    except (ValueError, ClientDisconnected) as error:
-        raise BadRequest(f"the multipart body is broken: {error}") from error
+        reader = FormReader(_bounded(request.stream.read, longest), boundary.encode("latin-1", "replace"))
+        for count, part in enumerate(reader, 1):
+            if count > max_parts:
+                raise EntityTooLarge("the body has too many parts", expected=f"at most {max_parts} parts")
+            parameters = part.parameters
+            field, name = parameters.get("name"), parameters.get("filename")
+            if name is None and not part.content_type.startswith(FILE_TYPES):
+                _skip(part)
+                continue
+            spool = stack.enter_context(Spool(max_bytes))
+            for chunk in part.chunks:
+                spool.write(chunk)
+            if name or spool.size:
+                _refuse_encoded(part)
+                named.append((field, name or "", spool))
+    except ClientDisconnected as error:
+        raise BadRequest("the body ended early") from error
     incoming: list[Upload] = []
-    for field, part in files.items(multi=True):
-        name = (part.filename or "") if field in FILE_FIELDS else field
-        key = None if by_content else Key.parse(name.rpartition("/")[2] if field in FILE_FIELDS else name, "field name")
+    for field, name, spool in named:
+        key = None if by_content else _key_of(field, name)
         if key is not None and key in [file.key for file in incoming]:
             raise InvalidArgument(f"two parts are called {key!r}", parameter="field name", expected="it once")
-        incoming.append(part.stream.incoming(key))  # type: ignore[attr-defined]  # open_spool made it
+        incoming.append(spool.incoming(key))
     if not incoming:
         raise MissingArgument("no part of the body is a file", parameter="file", expected='-F "name.png=@file.png"')
     return incoming
+
+
+def _key_of(field: str | None, name: str) -> Key:
+    """The key that a part's names ask for. Raises InvalidArgument where there is none in them."""
+    if field is not None and not NAMELESS_FIELD.fullmatch(field):
+        return Key.parse(field, "field name")
+    # Some send the whole path on their own disk, and Windows' has backslashes.
+    return Key.parse(re.split(r"[/\\]", name)[-1], "file name")
+
+
+def _skip(part: Part) -> None:
+    """Read over a field that is no file: forms carry what their own pages need. Raises EntityTooLarge."""
+    size = 0
+    for chunk in part.chunks:
+        size += len(chunk)
+        if size > FIELD_BYTES:
+            raise EntityTooLarge("a field of the form is too long", expected=f"at most {FIELD_BYTES} bytes")
+
+
+def _refuse_encoded(part: Part) -> None:
+    encoding = part.headers.get("content-transfer-encoding", "binary").lower()
+    if encoding not in ("binary", "8bit", "7bit"):
+        raise BadRequest(
+            f"a part is encoded as {encoding[:40]!r} (RFC 7578, 4.7)",
+            parameter="Content-Transfer-Encoding",
+            expected="the bytes themselves",
+        )
+
+
+def _bounded(read: Read, most: int) -> Read:
+    """`read` that raises EntityTooLarge after `most` bytes: a chunked body does not say how long it is."""
+    left = most
+
+    def read_bounded(count: int) -> bytes:
+        nonlocal left
+        chunk = read(count)
+        left -= len(chunk)
+        if left < 0:
+            raise EntityTooLarge(expected=f"at most {most} bytes in all")
+        return chunk
+
+    return read_bounded
 
 
 def receive_one(request: Request, stack: ExitStack, key: Key | None, *, max_bytes: int, max_parts: int) -> Upload:
     """The one file of a request whose URL names it: a raw body, or a form with one file in it (mini-programs and
     browsers' forms can send nothing else). Raises as `receive_parts` and `receive_body` do.
     """
-    if request.mimetype != "multipart/form-data":
+    if request.mimetype != FORM:
         return receive_body(request, stack, key, max_bytes=max_bytes)
     files = receive_parts(request, stack, max_bytes=max_bytes, max_parts=max_parts, by_content=True)
     if len(files) > 1:

@@ -126,7 +126,10 @@ class Service:
         )
 
     def receive(self, files: Sequence[Upload], *, overwrite: bool, only_type: str | None = None) -> list[StoredUpload]:
-        """Check every file, then store them; one that is refused stores none.
+        """Check every file, then store them; a picture that is refused stores none.
+
+        What is stored stays, even where the store then fails: others may have been told meanwhile that it is there,
+        and nobody could take it away from under them. The fault names it, and the same request can be sent again.
 
         Raises UnsupportedMediaType, BadImage, ImageTooLarge, AccessDenied for another media type than `only_type`, and
         ObjectAlreadyExists where other bytes have the name.
@@ -139,17 +142,16 @@ class Service:
             key = file.key or Key(f"{file.sha256}.{header.format.name}")
             checked.append((file, header, key, self._same_bytes(key, file, overwrite=overwrite)))
         stored: list[StoredUpload] = []
-        try:
-            for file, header, key, there in checked:
-                stat = there or self._store(key, file, header.format.content_type, overwrite=overwrite)
-                kept = StoredUpload(stat, header.width, header.height, header.format.name, file.sha256, there is None)
-                stored.append(kept)
-        except Fault:
-            # All or none: a caller that sees an error has stored nothing. What was overwritten cannot come back.
-            for done in stored:
-                if done.created and not overwrite:
-                    self.sources.delete(done.stat.key)
-            raise
+        for file, header, key, there in checked:
+            try:
+                stat, created = (
+                    (there, False) if there else self._store(key, file, header.format.content_type, overwrite=overwrite)
+                )
+            except Fault as fault:
+                if stored:
+                    fault.detail += f"; stored already: {', '.join(repr(str(done.stat.key)) for done in stored)}"
+                raise
+            stored.append(StoredUpload(stat, header.width, header.height, header.format.name, file.sha256, created))
         return stored
 
     def save(self, ref: ResultRef, key: Key, *, overwrite: bool) -> Stat:
@@ -158,7 +160,7 @@ class Service:
         body = b"".join(content.chunks)
         file = Upload(key, io.BytesIO(body), len(body), hashlib.sha256(body).hexdigest())
         there = self._same_bytes(key, file, overwrite=overwrite)
-        return there or self._store(key, file, content.content_type, overwrite=overwrite)
+        return there or self._store(key, file, content.content_type, overwrite=overwrite)[0]
 
     def delete(self, key: Key) -> None:
         """Remove a source and all results of it. Raises NoSuchKey."""
@@ -178,12 +180,20 @@ class Service:
             return None
         raise ObjectAlreadyExists(f"{key!r} is another picture already", parameter="key", expected="a free name")
 
-    def _store(self, key: Key, file: Upload, content_type: str, *, overwrite: bool) -> Stat:
+    def _store(self, key: Key, file: Upload, content_type: str, *, overwrite: bool) -> tuple[Stat, bool]:
+        """Its stat, and whether it was not there before."""
         file.body.seek(0)
-        stat = self.sources.put(key, file.body, file.size, content_type, {"sha256": file.sha256}, overwrite=overwrite)
+        meta = {"sha256": file.sha256}
+        try:
+            stat = self.sources.put(key, file.body, file.size, content_type, meta, overwrite=overwrite)
+        except ObjectAlreadyExists:
+            # Somebody was faster since we looked, maybe with the same bytes.
+            if same := self._same_bytes(key, file, overwrite=True):
+                return same, False
+            raise
         if overwrite:
             self._forget_results(key)
-        return stat
+        return stat, True
 
     def _forget_results(self, key: Key) -> None:
         for stat in self.results.list(results_of(key)):
