@@ -168,13 +168,10 @@ class Settings(BaseSettings):
     @field_validator("runtime_dir")
     @classmethod
     def _check_runtime_dir(cls, folder: Path | None) -> Path | None:
-        most = longest_parent_bytes()
         if folder is None:
-            temporary_folder()
-        elif len(os.fsencode(folder)) > most:
-            raise ValueError(
-                f"its path has {len(os.fsencode(folder))} bytes; expected at most {most}, for sockets in it"
-            )
+            temporary_folder()  # raises ValueError
+        elif (length := len(os.fsencode(folder))) > (most := longest_parent_bytes()):
+            raise ValueError(f"its path has {length} bytes; expected at most {most}, for the sockets in it")
         return folder
 
     @field_validator("s3_result_bucket")

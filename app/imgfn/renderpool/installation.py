@@ -59,7 +59,7 @@ def _code_below(place: Path) -> Iterator[Path]:
 
 def _code_in(folder: Path) -> Iterator[Path]:
     try:
-        names = sorted(os.listdir(folder))
+        paths = sorted(folder.iterdir())
     except OSError:
         return
-    yield from (folder / name for name in names if name.endswith(CODE))
+    yield from (path for path in paths if path.suffix in CODE)

@@ -4,7 +4,6 @@ The launcher, the pool's supervisor and every renderer apply the layers of their
 its first picture, which layers hold for itself, and reports it: what the log, `imgfn doctor` and /metrics say is that.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -133,11 +132,12 @@ def merge(reports: list[Report]) -> Report:
 
 
 def complain(report: Report) -> str:
-    """What `require` has against it, in words: each required layer that does not hold, and its remedy; "" for nothing."""
-    missing = [
-        f"the sandbox layer {layer.name} ({layer.summary}) is missing: {report[layer.name]}; remedy: {layer.remedy}"
-        for layer in LAYERS
-        if layer.required and report[layer.name]
-    ]
-    platform = [] if sys.platform == "linux" or not missing else ["The sandbox is made of what only Linux has."]
-    return "\n".join([*missing, *platform])
+    """What `require` has against it, in words: the required layers that do not hold; "" for nothing."""
+    return "\n".join(
+        describe_missing(layer, report[layer.name]) for layer in LAYERS if layer.required and report[layer.name]
+    )
+
+
+def describe_missing(layer: Layer, reason: str) -> str:
+    """A layer that does not hold, in words, and what helps."""
+    return f"sandbox layer {layer.name} is missing ({layer.summary}): {reason}; remedy: {layer.remedy}"
