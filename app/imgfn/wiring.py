@@ -54,11 +54,16 @@ def styles() -> Styles:
 
 
 def open_service(context: Any) -> Service:
-    """Make the Service ahead of the first request; `context` is Function Compute's, for its credentials."""
+    """Make the Service ahead of the first request; `context` is Function Compute's, for its credentials.
+
+    Raises SandboxIncomplete where IMGFN_SANDBOX=require and a layer is missing.
+    """
     remember_context(context)
     opened = service()
     if isinstance(opened.renderer, ProcessRenderer):
         opened.renderer.start()
+        if settings().sandbox == "require":
+            opened.renderer.confirm_sandbox()
     return opened
 
 
@@ -149,4 +154,5 @@ def build_renderer(chosen: "Settings") -> Renderer:
         memory_bytes=chosen.render_memory_bytes,
         recycle=chosen.render_recycle,
         font_dirs=fonts,
+        require_sandbox=chosen.sandbox == "require",
     )

@@ -24,6 +24,7 @@ def plugin(tmp_path_factory):
     shutil.copy(Path(__file__).parent / "misbehave.py", folder)
     about = folder / "misbehave-1.0.dist-info"
     about.mkdir()
+    (folder / "table.csv").write_text("1,2\n3,4\n")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: misbehave\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[imgfn.operations]\nmisbehave = misbehave\n")
     return folder
@@ -49,8 +50,8 @@ def pool(plugin, runtime_dir, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path, str(plugin)])
     made = []
 
-    def make(processes=1, queue=4, seconds=5.0, memory_bytes=GB, recycle=500):
-        made.append(ProcessRenderer(Limits(), runtime_dir, processes, queue, seconds, memory_bytes, recycle))
+    def make(processes=1, queue=4, seconds=5.0, memory_bytes=GB, recycle=500, **more):
+        made.append(ProcessRenderer(Limits(), runtime_dir, processes, queue, seconds, memory_bytes, recycle, **more))
         return made[-1]
 
     yield make

@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import uuid
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyvips
 from imgfn.core.kinds import Choice, Int
 from imgfn.core.output import Output, Report
 from imgfn.core.registry import operation
@@ -72,6 +74,14 @@ def lie(picture: Picture, kind: Annotated[str, Choice(("page", "giant", "nonsens
     return Report("text/html", b"<script>")
 
 
+@operation(example="0")
+def chatter(output: Output, length: Annotated[int, Int(0, 1 << 30)]) -> Output:
+    """Fill the log, as a library does that complains of every pixel."""
+    for _ in range(length >> 16):
+        os.write(2, b"x" * (1 << 16))
+    return output
+
+
 @operation()
 def reveal(picture: Picture) -> Report:
     """What this process knows and may do."""
@@ -90,6 +100,7 @@ def reveal(picture: Picture) -> Report:
         "signal": lambda: os.kill(os.getppid(), 0),
         "secret": lambda: Path(os.environ["PYTHONPATH"].split(":")[0]).with_name("pyproject.toml").read_text(),
         "processes": lambda: Path("/proc/1/cmdline").read_text(),
+        "untrusted": lambda: pyvips.Image.csvload(str(Path(__file__).with_name("table.csv"))),
     }
     deadlines = {
         name: [signal.getitimer(timer)[0], signal.getsignal(signum) == signal.SIG_DFL]
@@ -98,7 +109,8 @@ def reveal(picture: Picture) -> Report:
             ("cpu", signal.ITIMER_PROF, signal.SIGPROF),
         )
     }
-    facts = {"environment": dict(os.environ), "folder": str(Path.cwd()), "deadlines": deadlines}
+    limits = {name: resource.getrlimit(getattr(resource, name)) for name in ("RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_FSIZE")}
+    facts = {"limits": limits, "environment": dict(os.environ), "folder": str(Path.cwd()), "deadlines": deadlines}
     return _report(facts | {n: _try(a) for n, a in attempts.items()})
 
 
@@ -119,6 +131,8 @@ def _try(attempt) -> str:
         attempt()
     except OSError as error:
         return type(error).__name__
+    except pyvips.Error as error:
+        return str(error)
     return "done"
 
 

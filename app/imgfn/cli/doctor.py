@@ -16,21 +16,26 @@ from imgfn.config.settings import PREFIX, Settings
 from imgfn.core.faults import Fault
 from imgfn.imaging import native
 from imgfn.imaging.text import fonts
-from imgfn.renderpool.sandbox.layers import sandbox_in_force
+from imgfn.renderpool.client import ProcessRenderer
+from imgfn.renderpool.sandbox.layers import LAYERS, describe_missing
 
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 INSTALL_FONT = "Debian: apt-get install fonts-wqy-zenhei"
 INSTALL_FRIBIDI = "Debian: apt-get install libfribidi0"
 MIN_SECRET_CHARACTERS = 16
+START_SECONDS = 20.0  # that renderers may take, on a busy machine
 # Variables of ours that are no settings: for tests, or from a server to its workers.
 OTHER_VARIABLES = {"IMGFN_REQUIRE_REAL", "IMGFN_CORPUS", "IMGFN_SEAT"}
+
+
+State = Literal["fine", "unsafe", "broken"]
 
 
 @dataclass(frozen=True)
 class Finding:
     """One sentence, and how bad it is."""
 
-    state: Literal["fine", "unsafe", "broken"]
+    state: State
     words: str
 
 
@@ -83,8 +88,25 @@ def _examine_rendering(settings: Settings) -> Iterator[Finding]:
         f"{settings.render_processes} render processes, {settings.render_seconds:g} s and "
         f"{settings.render_memory_bytes // 2**20} MB each; {settings.render_queue} may wait",
     )
-    walls = sandbox_in_force()
-    yield Finding("unsafe" if "NO " in walls else "fine", f"their walls: {walls}")
+    yield from _examine_sandbox(settings)
+
+
+def _examine_sandbox(settings: Settings) -> Iterator[Finding]:
+    """What renderers that are started for this find in force for themselves."""
+    renderer = wiring.build_renderer(settings.model_copy(update={"sandbox": "best-effort"}))
+    assert isinstance(renderer, ProcessRenderer)  # noqa: S101  # the setting says so
+    renderer.start()
+    report = renderer.sandbox(START_SECONDS)
+    renderer.close()
+    if report is None:
+        yield Finding("broken", "the renderers do not start (pool.log in IMGFN_RUNTIME_DIR)")
+        return
+    in_force = ", ".join(name for name, reason in report.items() if not reason)
+    yield Finding("fine", f"sandbox layers in force (IMGFN_SANDBOX={settings.sandbox}): {in_force}")
+    for layer in LAYERS:
+        if report[layer.name]:
+            state: State = "broken" if settings.sandbox == "require" and layer.required else "unsafe"
+            yield Finding(state, describe_missing(layer, report[layer.name]))
 
 
 def _examine_fonts(settings: Settings) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from imgfn.config.environment import describe_default, describe_format, is_secret
 from imgfn.core.formats import FORMATS
+from imgfn.process.private_folder import longest_parent_bytes, temporary_folder
 from imgfn.process.slots import CORES
 
 MB = 1024 * 1024
@@ -102,13 +103,18 @@ class Settings(BaseSettings):
     render: Literal["process", "inline"] = Field(
         "process", description="process: expendable renderers; inline: in the caller"
     )
+    sandbox: Literal["best-effort", "require"] = Field(
+        "best-effort", description="require: refuse to start where a layer of the renderers' sandbox is missing"
+    )
     render_seconds: float = Field(10.0, gt=0, description="wall-clock deadline of one render")
     render_memory_bytes: int = Field(1024 * MB, gt=0, description="address space of one renderer")
     render_processes: int = Field(default_factory=count_cores, gt=0, description="renders at once on this machine")
     render_queue: int = Field(default_factory=count_waiting, ge=0, description="renders that may wait; more get 503")
     render_recycle: int = Field(500, gt=0, description="renders after which a renderer is replaced")
     runtime_dir: Path | None = Field(
-        None, description="sockets and locks; none: a private folder under the temporary one"
+        None,
+        description="sockets and locks; a short path; none: a private folder under the temporary one",
+        validate_default=True,
     )
 
     # Output
@@ -159,12 +165,28 @@ class Settings(BaseSettings):
             raise ValueError(f"the file {value.filename!r} that its _FILE names: {value.strerror}")
         return value
 
+    @field_validator("runtime_dir")
+    @classmethod
+    def _check_runtime_dir(cls, folder: Path | None) -> Path | None:
+        if folder is None:
+            temporary_folder()  # raises ValueError
+        elif (length := len(os.fsencode(folder))) > (most := longest_parent_bytes()):
+            raise ValueError(f"its path has {length} bytes; expected at most {most}, for the sockets in it")
+        return folder
+
     @field_validator("s3_result_bucket")
     @classmethod
     def _keep_buckets_apart(cls, name: str, seen: ValidationInfo) -> str:
         if name == seen.data.get("s3_source_bucket"):
             raise ValueError("it is the bucket of the sources already")
         return name
+
+    @field_validator("sandbox")
+    @classmethod
+    def _keep_required_sandbox(cls, sandbox: str, seen: ValidationInfo) -> str:
+        if sandbox == "require" and seen.data.get("render") == "inline":
+            raise ValueError("IMGFN_RENDER=inline renders in the caller, where there is none; set IMGFN_RENDER=process")
+        return sandbox
 
     @field_validator("signing_keys")
     @classmethod

@@ -90,8 +90,11 @@ def count_renders(more: int) -> None:
     _RENDERS.inc(more)
 
 
-def expose(renderers: int) -> bytes:
-    """All metrics in Prometheus' text format; `renderers` is how many renders run at once, the others wait."""
+def expose(renderers: int, sandbox: Mapping[str, str] | None = None) -> bytes:
+    """All metrics in Prometheus' text format; `renderers` is how many renders run at once, the others wait.
+
+    `sandbox` has its layers, and why one does not hold in all renderers.
+    """
     registry = CollectorRegistry()
     if METRICS_FOLDER in os.environ:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it untyped
@@ -103,4 +106,11 @@ def expose(renderers: int) -> bytes:
         "# TYPE imgfn_queue_depth gauge\n"
         f"imgfn_queue_depth {max(0.0, under_way - renderers)}\n"
     )
-    return generate_latest(registry) + depth.encode()
+    layers = "".join(
+        f'imgfn_sandbox_layer{{layer="{name}"}} {int(not missing)}\n' for name, missing in (sandbox or {}).items()
+    )
+    about = (
+        "# HELP imgfn_sandbox_layer Whether a layer of the sandbox holds in all renderers\n"
+        "# TYPE imgfn_sandbox_layer gauge\n"
+    )
+    return generate_latest(registry) + (depth + about + layers).encode()

@@ -4,10 +4,13 @@ from importlib.metadata import entry_points
 
 from imgfn.ops import colour, compose, geometry, output, report
 
-__all__ = ["colour", "compose", "geometry", "load_operations", "output", "report"]
+__all__ = ["GROUP", "colour", "compose", "geometry", "load_operations", "output", "report"]
+
+
+GROUP = "imgfn.operations"  # of entry points
 
 
 def load_operations() -> None:
     """Import what other distributions name in the entry-point group `imgfn.operations`: modules with operations."""
-    for entry_point in entry_points(group="imgfn.operations"):
+    for entry_point in entry_points(group=GROUP):
         entry_point.load()

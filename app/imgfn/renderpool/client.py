@@ -31,11 +31,13 @@ from imgfn.renderpool.protocol import (
     share,
 )
 from imgfn.renderpool.quarantine import Quarantine
+from imgfn.renderpool.sandbox.layers import Report, SandboxIncomplete, complain
 
 IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
 POLL_SECONDS = 0.02
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 LOCK_RELEASE_GRACE_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
+CONFIRM_SECONDS = 20.0  # within which renderers have started, also on a busy machine
 TRIES = 3  # of pools that go away under us
 RETRY_AFTER = {"Retry-After": "1"}
 
@@ -67,17 +69,35 @@ class ProcessRenderer:
         memory_bytes: int,
         recycle: int,
         font_dirs: tuple[str, ...] = (),
+        *,
+        require_sandbox: bool = False,
     ) -> None:
         self._limits = limits
         self._seconds = seconds
         self._memory_bytes = memory_bytes
-        self._pool = Pool(Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs), runtime_dir)
+        shape = Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs, require_sandbox)
+        self._pool = Pool(shape, runtime_dir)
         self._quarantine = Quarantine(self._pool.quarantine_dir)
         self._room = Room()
 
     def start(self) -> None:
         """Have the pool running before the first picture is asked for."""
         self._pool.start()
+
+    def sandbox(self, seconds: float = 0.0) -> Report | None:
+        """Which layers of the sandbox hold in all renderers, as they found themselves: "", or why one does not.
+
+        None where no renderer has said so, after `seconds` of waiting.
+        """
+        return self._pool.sandbox(seconds)
+
+    def confirm_sandbox(self) -> None:
+        """Raise SandboxIncomplete, with remedies, unless renderers run in which all required layers hold."""
+        report = self.sandbox(CONFIRM_SECONDS)
+        if report is None:
+            raise SandboxIncomplete(f"no renderer has reported on its sandbox; their log ends: {self._pool.log_tail()}")
+        if complaint := complain(report):
+            raise SandboxIncomplete(complaint)
 
     def close(self) -> None:
         """Need the pool no more; the last client's going ends it. A later call joins again."""

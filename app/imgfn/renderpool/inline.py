@@ -11,6 +11,7 @@ from imgfn.imaging.codecs.decode import Header, inspect
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered, render
 from imgfn.imaging.text.fonts import set_font_dirs
+from imgfn.renderpool.sandbox.layers import LAYERS, Report
 
 
 class InlineRenderer:
@@ -19,6 +20,10 @@ class InlineRenderer:
     def __init__(self, limits: Limits, font_dirs: Iterable[str] = ()) -> None:
         self._limits = limits
         set_font_dirs(map(Path, font_dirs))
+
+    def sandbox(self, seconds: float = 0.0) -> Report:  # noqa: ARG002  as the pool's
+        """No layer holds."""
+        return dict.fromkeys((layer.name for layer in LAYERS), "IMGFN_RENDER=inline")
 
     def look_for_room(self) -> None:
         pass

@@ -1,32 +1,26 @@
 """The pool of render processes as its clients see it: a private folder with a socket, and how a pool comes to be."""
 
 import fcntl
-import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
-import sysconfig
 import threading
+import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from imgfn.process.private_folder import private_folder
 from imgfn.process.slots import CORES, own_seat
-from imgfn.renderpool.sandbox.layers import ROOT, confine, python_path, readable
+from imgfn.renderpool.installation import fingerprint
+from imgfn.renderpool.sandbox import layers
+from imgfn.renderpool.sandbox.posix import POOL, RENDERING
+from imgfn.renderpool.sandbox.report import read_reports
+from imgfn.renderpool.sandbox.rules import Launch, Rules, python_path, readable
 
-PASSED_ON = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
-ENVIRONMENT = {
-    "VIPS_CONCURRENCY": "1",  # as many processes as cores are busy already
-    "VIPS_WARNING": "1",  # none: what broken pictures make libraries say would fill the log
-    "PYTHONWARNINGS": "ignore",
-    "VIPS_DISC_THRESHOLD": "1t",  # nothing is written; the address space is the limit
-    "MALLOC_ARENA_MAX": "1",  # what one thread has freed is there for the next
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # huge pages: a fifth off whatever makes large pictures
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -39,6 +33,7 @@ class Shape:
     memory_bytes: int  # address space of one process
     recycle: int  # jobs after which a process is replaced
     font_dirs: tuple[str, ...] = ()  # where processes look for fonts before the system's folders
+    require_sandbox: bool = False  # a process that lacks a required layer of the sandbox refuses to start
 
 
 class Pool:
@@ -53,7 +48,7 @@ class Pool:
 
     def __init__(self, shape: Shape, runtime_dir: Path | None) -> None:
         self._shape = shape
-        self._folder = private_folder(runtime_dir, _name(shape))
+        self._folder = private_folder(runtime_dir, fingerprint(shape))
         self._lease: int | None = None
         first = own_seat() % shape.processes
         sockets = [self._folder / f"socket.{seat:03}" for seat in range(shape.processes)]
@@ -101,6 +96,18 @@ class Pool:
             return all(path.exists() for path in self._sockets)
         return False
 
+    def sandbox(self, seconds: float = 0.0) -> layers.Report | None:
+        """Which layers of the sandbox hold in all processes that have started so far, as they found themselves.
+
+        None where none has, after `seconds` of waiting for all of them.
+        """
+        latest = time.monotonic() + seconds
+        while True:
+            reports = read_reports(self._folder / "report")
+            if len(reports) >= self._shape.processes or time.monotonic() >= latest or not self.runs():
+                return layers.merge(reports) if reports else None
+            time.sleep(POLL_SECONDS)
+
     def log_tail(self) -> str:
         """The end of what the latest pool has logged."""
         return (self._folder / "pool.log").read_text(errors="replace")[-4000:]
@@ -135,30 +142,30 @@ class Pool:
             with ExitStack() as stack:
                 listeners = [stack.enter_context(self._listen(path)).fileno() for path in sorted(self._sockets)]
                 log = stack.enter_context((self._folder / "pool.log").open("wb"))
+                report = stack.enter_context((self._folder / "report").open("wb")).fileno()
+                launch, failed = self._confine()
                 pool = asdict(self._shape) | {
                     "listeners": listeners,
                     "lease": lease,
                     "alive": alive,
+                    "report": report,
                     "cores": CORES,
-                    "readable": readable(self._shape.font_dirs),
+                    "rules": asdict(launch.rules),
+                    "failed": failed,
                 }
                 process = subprocess.Popen(  # noqa: S603  # our own words only
-                    [
-                        *confine(self._shape.font_dirs),
-                        *(sys.executable, "-P", "-m", "gunicorn", "--config", "python:imgfn.renderpool.supervisor"),
-                        "imgfn.renderpool.worker:answer",
-                    ],
+                    launch.command,
                     cwd="/",
                     env={
-                        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-                        **ENVIRONMENT,
+                        **launch.environment,
+                        **RENDERING,
                         "PYTHONPATH": os.pathsep.join(python_path()),
-                        "IMGFN_POOL": json.dumps(pool),
+                        POOL: json.dumps(pool),
                     },
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
-                    pass_fds=(*listeners, lease, alive),
+                    pass_fds=(*listeners, lease, alive, report),
                     start_new_session=True,
                 )
         finally:
@@ -166,6 +173,21 @@ class Pool:
             os.close(alive)
         # It outlives us where others need it; where it ends before us, no zombie is left.
         threading.Thread(target=process.wait, daemon=True).start()
+
+    def _confine(self) -> tuple[Launch, layers.Report]:
+        """How to start the pool, behind the layers of the sandbox that come before its start."""
+        root = Path("/").stat()
+        shape = self._shape
+        rules = Rules(
+            memory_bytes=shape.memory_bytes,
+            seconds=shape.seconds,
+            readable=readable(shape.font_dirs),
+            host_root=(root.st_dev, root.st_ino),
+            require=shape.require_sandbox,
+        )
+        gunicorn = (sys.executable, "-P", "-m", "gunicorn", "--config", "python:imgfn.renderpool.supervisor")
+        launch = Launch(rules, (*gunicorn, "imgfn.renderpool.worker:answer"), dict(os.environ))
+        return launch, layers.apply("launch", launch)
 
     def _listen(self, path: Path) -> socket.socket:
         """A new socket, on which a fair share of the queue can wait."""
@@ -176,15 +198,3 @@ class Pool:
             max(0, self._shape.queue // self._shape.processes - 1)
         )  # the kernel lets one more wait than this
         return listener
-
-
-def _name(shape: Shape) -> str:
-    """Names the pool of this shape and of this state of the code.
-
-    Workers of a newer installation must not use the pool of an older one, which lives while an old worker does.
-    """
-    newest = max(
-        path.stat().st_mtime_ns for path in [*(ROOT / "imgfn").rglob("*.py"), Path(sysconfig.get_path("purelib"))]
-    )
-    installation = f"{shape} {ROOT} {sys.executable} {newest}"
-    return hashlib.sha256(installation.encode()).hexdigest()[:12]

@@ -7,22 +7,26 @@ import ctypes
 import fcntl
 import json
 import os
-import resource
 import signal
+import sys
 import threading
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from imgfn.imaging import memory
 from imgfn.imaging.text.fonts import set_font_dirs
 from imgfn.process.slots import keep_to_core, take_seat
-from imgfn.renderpool.sandbox.landlock import allow_reading
-from imgfn.renderpool.sandbox.seccomp import forbid, libseccomp
+from imgfn.renderpool.sandbox import layers
+from imgfn.renderpool.sandbox.posix import POOL, lift_deadline
+from imgfn.renderpool.sandbox.report import forget_report, write_report
+from imgfn.renderpool.sandbox.rules import Rules
+from imgfn.renderpool.sandbox.seccomp import libseccomp
 from imgfn.renderpool.worker import RenderWorker, warm
 
-_pool = json.loads(os.environ["IMGFN_POOL"])
+_pool = json.loads(os.environ[POOL])
+_rules = Rules(**_pool["rules"])
+_failed: layers.Report = _pool["failed"]
 
 set_font_dirs(map(Path, _pool["font_dirs"]))
 
@@ -39,19 +43,16 @@ errorlog = "-"
 loglevel = "warning"
 
 PR_SET_PDEATHSIG = 1
-LOG_BYTES = 1 << 20
-CPU_MORE_SECONDS = 2
+BOOT_ERROR = 3  # gunicorn's own status of a worker with which another try is in vain
 
 
 def on_starting(_server: Any) -> None:
     """Set what the children inherit, before there are any."""
     with suppress(OSError):  # the children will say so
         libseccomp()
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):  # AttributeError: not on this platform
         os.sched_setaffinity(0, _pool["cores"])  # our parent may keep to one of them
-    resource.setrlimit(resource.RLIMIT_AS, (_pool["memory_bytes"], _pool["memory_bytes"]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LOG_BYTES, LOG_BYTES))  # the pool's log is all that is ever written
+    _failed.update(layers.apply("supervisor", _rules))
 
 
 def when_ready(_server: Any) -> None:
@@ -74,33 +75,33 @@ pre_fork = take_seat
 
 def post_fork(_server: Any, worker: Any) -> None:
     """Die with the master, and hold none of its locks."""
+    forget_report(_pool["report"], worker.seat)
     keep_to_core(worker.seat, workers, _pool["cores"])
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(AttributeError):  # not on this platform: a worker looks for its parent now and then
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(_pool["lease"])
     os.close(_pool["alive"])
 
 
 def post_worker_init(worker: Any) -> None:
-    """Make the first picture before the first request comes, behind the last walls that this kernel has."""
-    for wall in (partial(allow_reading, _pool["readable"]), forbid):
-        try:
-            wall()
-        except OSError as error:
-            worker.log.warning("a wall is missing, see imgfn doctor: %s", error)
+    """Look which layers of the sandbox hold, and make the first picture before the first request comes."""
+    failed = _failed | layers.apply("renderer", _rules) | layers.apply("job", _rules)
+    report = layers.inspect(_rules, failed)
+    lift_deadline()
+    write_report(_pool["report"], worker.seat, report)
+    os.close(_pool["report"])
+    if _rules.require and (complaint := layers.complain(report)):
+        worker.log.error("IMGFN_SANDBOX=require: %s", complaint)
+        sys.exit(BOOT_ERROR)
     warm()
 
 
 def pre_request(_worker: Any, _request: Any) -> None:
-    """Let the kernel kill this process at the deadline, by the clock and by its CPU time.
-
-    SIGALRM and SIGPROF keep their default action: no handler is in their way.
-    """
-    signal.setitimer(signal.ITIMER_REAL, _pool["seconds"])
-    signal.setitimer(signal.ITIMER_PROF, _pool["seconds"] + CPU_MORE_SECONDS)  # runs out only if several threads run
+    """Start the deadline."""
+    layers.apply("job", _rules)
 
 
 def post_request(_worker: Any, _request: Any) -> None:
     """Take the deadline back and give memory back: the answer has been sent."""
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.setitimer(signal.ITIMER_PROF, 0)
+    lift_deadline()
     memory.give_back()

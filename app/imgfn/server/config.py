@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from imgfn.observability.events import METRICS_FOLDER, capture_logging, configur
 from imgfn.observability.log import log
 from imgfn.process.private_folder import private_folder
 from imgfn.process.slots import SEAT, keep_to_core, take_seat
+from imgfn.renderpool.sandbox.layers import SandboxIncomplete
 from imgfn.server.worker import Worker
 
 OWN_DESCRIPTORS = 30  # of a worker that does nothing
 DESCRIPTORS_EACH = 6
+SANDBOX_SECONDS = 20.0  # that the renderers may take to start, on a busy machine
+BOOT_ERROR = 3  # gunicorn's status of a worker with which another try is in vain: it ends the server
 
 
 def _read_settings() -> Settings:
@@ -109,16 +113,32 @@ def post_fork(_server: Any, worker: Any) -> None:
     keep_to_core(worker.seat, workers)
 
 
-def post_worker_init(_worker: Any) -> None:
+def post_worker_init(worker: Any) -> None:
     """Have the stores open and the render processes running before the first request."""
     try:
         wiring.open_service(None)
     except Fault as fault:
         # A store that is out of reach now can be there for the first request.
         log.warning("not_ready", code=fault.code, detail=fault.detail)
+    except SandboxIncomplete as error:
+        log.error("sandbox_incomplete", setting="IMGFN_SANDBOX=require", detail=str(error))
+        sys.exit(BOOT_ERROR)
+    if worker.seat == 0:
+        threading.Thread(target=_tell_sandbox, daemon=True).start()  # renderers are still starting
     # What is there now stays. To look through it for garbage, of which requests leave none, takes 50 ms.
     gc.collect()
     gc.freeze()
+
+
+def _tell_sandbox() -> None:
+    """Say which layers of the sandbox the renderers have found in force."""
+    report = wiring.service().renderer.sandbox(SANDBOX_SECONDS)
+    if report is None:
+        log.error("sandbox_unknown", detail="no renderer has started yet")
+        return
+    in_force = [name for name, reason in report.items() if not reason]
+    missing = {name: reason for name, reason in report.items() if reason}
+    (log.warning if missing else log.info)("sandbox", in_force=in_force, missing=missing)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

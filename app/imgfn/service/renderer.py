@@ -30,3 +30,10 @@ class Renderer(Protocol):
     def inspect(self, source: BinaryIO, size: int) -> Header:
         """What an upload's header says, without decoding a pixel. Raises as `render` does."""
         ...
+
+    def sandbox(self, seconds: float = 0.0) -> Mapping[str, str] | None:
+        """The layers of the sandbox, each with "" where it holds in all renderers, else with the reason.
+
+        None where no renderer has started, after `seconds` of waiting for one.
+        """
+        ...

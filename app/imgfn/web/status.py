@@ -32,7 +32,8 @@ def tell_ready() -> Response:
 @status.get("/metrics")
 def tell_metrics() -> Response:
     """Prometheus' text format, all workers added up."""
-    return Response(metrics.expose(wiring.settings().render_processes), content_type=CONTENT_TYPE_LATEST)
+    sandbox = wiring.service().renderer.sandbox()
+    return Response(metrics.expose(wiring.settings().render_processes, sandbox), content_type=CONTENT_TYPE_LATEST)
 
 
 @status.get("/operations.json")

@@ -1,82 +1,143 @@
-"""What keeps render processes from the rest of the machine: bubblewrap, Landlock, seccomp, where the platform lets us.
+"""The layers of the sandbox: what is put between a renderer and the machine, each declared once.
 
-Docker's and Kubernetes' default profiles forbid bubblewrap its namespaces: there the two others have to do.
+The launcher, the pool's supervisor and every renderer apply the layers of their stage. Then each renderer looks, before
+its first picture, which layers hold for itself, and reports it: what the log, `imgfn doctor` and /metrics say is that.
 """
 
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
-# Read-only, where they exist: programs, libraries, fonts and how to find them.
-SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt/lib",
-    "/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
-    "/var/cache/fontconfig",
-)  # fmt: skip
-ROOT = Path(__file__).parents[3]  # where the package imgfn lies
-IMPORT = "import gunicorn, imgfn.renderpool.sandbox.seccomp"
-ALLOW = "from imgfn.renderpool.sandbox.landlock import allow_reading; allow_reading([])"
-FORBID = "from imgfn.renderpool.sandbox.seccomp import forbid; forbid()"
-PROBE_SECONDS = 10.0
+from imgfn.imaging import kernels
+from imgfn.renderpool.sandbox import bubblewrap, landlock, posix, seccomp
+from imgfn.renderpool.sandbox.rules import Launch, Rules
+
+Stage = Literal["launch", "supervisor", "renderer", "job"]
+Report = dict[str, str]  # a layer's name, and why it does not hold: "" where it does
+LINUX = "Linux has it; elsewhere run imgfn in a container"
 
 
-def python_path() -> list[str]:
-    """Where this process finds its modules, our own first."""
-    return [str(ROOT), *(path for path in sys.path if path and path != str(ROOT))]
+@dataclass(frozen=True)
+class Layer:
+    """One layer. `apply` gets a Launch in the stage `launch`, else the Rules; it may raise OSError, for one."""
+
+    name: str
+    summary: str
+    stage: Stage
+    apply: Callable[[Any], None]
+    holds: Callable[[Rules], bool]  # asked in the renderer, when all stages have been applied
+    remedy: str
+    required: bool = True  # by IMGFN_SANDBOX=require
 
 
-def readable(folders: Iterable[str] = ()) -> list[str]:
-    """All that a render process needs to read: the system's, ours and `folders`."""
-    # A folder of the module path is shown if it is one of installed libraries; the working folder with data and .env,
-    # which is often on that path too, is not.
-    libraries = [path for path in python_path() if any(Path(path).glob("*.dist-info"))]
-    return list(dict.fromkeys([*SYSTEM, sys.prefix, sys.base_prefix, str(ROOT / "imgfn"), *libraries, *folders]))
+LAYERS = (
+    Layer(
+        "environment",
+        "no settings, keys or tokens in the environment",
+        *("launch", posix.clear_environment, posix.environment_is_clear),
+        "report this as a bug of imgfn: its launcher hands variables on",
+    ),
+    Layer(
+        "bubblewrap",
+        "no network, no other processes, no data: namespaces of its own",
+        *("launch", bubblewrap.enter, bubblewrap.entered),
+        "apt-get install bubblewrap, and let it make user namespaces; containers forbid that by default",
+        required=False,
+    ),
+    Layer(
+        "no-new-privs",
+        "no rights by set-user-ID programs",
+        *("supervisor", posix.forbid_new_privileges, posix.new_privileges_are_forbidden),
+        LINUX,
+    ),
+    Layer(
+        "address-space",
+        "no more memory than IMGFN_RENDER_MEMORY_BYTES (RLIMIT_AS)",
+        *("supervisor", posix.limit_memory, posix.memory_is_limited),
+        LINUX,
+    ),
+    Layer(
+        "core-dumps",
+        "no core files (RLIMIT_CORE)",
+        *("supervisor", posix.forbid_core_dumps, posix.core_dumps_are_forbidden),
+        "let processes lower their limits: ulimit -c 0",
+    ),
+    Layer(
+        "file-size",
+        "no file over 1 MB (RLIMIT_FSIZE)",
+        *("supervisor", posix.limit_file_size, posix.file_size_is_limited),
+        "let processes lower their limits: ulimit -f",
+    ),
+    Layer(
+        "libvips",
+        "no loaders that libvips calls untrusted",
+        *("renderer", lambda _: kernels.vips(), lambda _: kernels.untrusted_is_blocked()),
+        "pip install --force-reinstall pyvips pyvips-binary",
+    ),
+    Layer(
+        "landlock",
+        "no files but programs, libraries and fonts",
+        *("renderer", landlock.allow_reading, landlock.holds),
+        "a Linux kernel from 5.13 on with landlock in CONFIG_LSM or lsm=, and a seccomp profile that lets it through",
+    ),
+    Layer(
+        "seccomp",
+        "no sockets, no programs, no processes, no writing to files",
+        *("renderer", seccomp.forbid, seccomp.holds),
+        "apt-get install libseccomp2, on a Linux kernel with CONFIG_SECCOMP_FILTER",
+    ),
+    Layer(
+        "deadline",
+        "killed by the kernel after IMGFN_RENDER_SECONDS of a job, by the clock and by CPU time",
+        *("job", posix.arm_deadline, posix.deadline_is_armed),
+        "leave SIGALRM and SIGPROF alone in operations of your own",
+    ),
+)
 
 
-def confine(folders: Iterable[str] = ()) -> tuple[str, ...]:
-    """The start of a command that lets the rest see no network, process or secret and write no file; () for none.
-
-    `folders` can be read in addition to the system's and ours.
-    """
-    command = _bubblewrap(folders)
-    return command if command and not _complaint(command, IMPORT) else ()
+class SandboxIncomplete(Exception):
+    """IMGFN_SANDBOX=require, and a required layer does not hold: the message names each one and its remedy."""
 
 
-def sandbox_in_force() -> str:
-    """In words, for people: what holds render processes on this machine."""
-    walls = ["a deadline, limits of memory, CPU time and files, an environment without secrets"]
-    reason = _complaint((), ALLOW)
-    walls.append(f"NO Landlock: {reason}" if reason else "Landlock (no files but programs, libraries and fonts)")
-    reason = _complaint((), FORBID)
-    walls.append(f"NO seccomp: {reason}" if reason else "seccomp (no sockets, no programs, no writing)")
-    command = _bubblewrap()
-    reason = _complaint(command, IMPORT) if command else "bwrap is not installed"
-    walls.append(f"NO bubblewrap: {reason}" if reason else "bubblewrap (no network, no other processes, no data)")
-    return "; ".join(walls)
+def apply(stage: Stage, to: Launch | Rules) -> Report:
+    """Apply all layers of a stage; gives what hindered those that could not be applied."""
+    failed = {}
+    for layer in LAYERS:
+        if layer.stage == stage:
+            try:
+                layer.apply(to)
+            except (OSError, ValueError, AttributeError, ImportError) as error:  # AttributeError: not on this platform
+                failed[layer.name] = str(error) or type(error).__name__
+    return failed
 
 
-def _bubblewrap(folders: Iterable[str] = ()) -> tuple[str, ...]:
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        return ()
-    return (
-        bwrap,
-        *("--unshare-all", "--cap-drop", "ALL", "--new-session"),
-        *("--dev", "/dev", "--size", "1048576", "--tmpfs", "/tmp", "--chdir", "/"),  # noqa: S108  # a private one
-        *(word for path in readable(folders) for word in ("--ro-bind-try", path, path)),
+def inspect(rules: Rules, failed: Report) -> Report:
+    """Which layers hold for this process, which has applied all. `failed` is what `apply` gave in all stages."""
+    return {layer.name: "" if _holds(layer, rules) else failed.get(layer.name, "it does not hold") for layer in LAYERS}
+
+
+def _holds(layer: Layer, rules: Rules) -> bool:
+    try:
+        return layer.holds(rules)
+    except (OSError, ValueError, AttributeError, ImportError):
+        return False
+
+
+def merge(reports: list[Report]) -> Report:
+    """What holds in all of several renderers."""
+    return {
+        layer.name: next((why for report in reports if (why := report.get(layer.name, "it is not reported"))), "")
+        for layer in LAYERS
+    }
+
+
+def complain(report: Report) -> str:
+    """What `require` has against it, in words: the required layers that do not hold; "" for nothing."""
+    return "\n".join(
+        describe_missing(layer, report[layer.name]) for layer in LAYERS if layer.required and report[layer.name]
     )
 
 
-@cache
-def _complaint(command: tuple[str, ...], program: str) -> str:
-    """Why a Python program cannot be run under `command`, or "" where it can."""
-    probe = (*command, sys.executable, "-P", "-c", program)
-    environment = {"PYTHONPATH": ":".join(python_path())}
-    try:
-        done = subprocess.run(probe, env=environment, capture_output=True, timeout=PROBE_SECONDS, check=False)  # noqa: S603  # our own words only
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return done.stderr.decode(errors="replace").strip().rpartition("\n")[2] if done.returncode else ""
+def describe_missing(layer: Layer, reason: str) -> str:
+    """A layer that does not hold, in words, and what helps."""
+    return f"sandbox layer {layer.name} is missing ({layer.summary}): {reason}; remedy: {layer.remedy}"

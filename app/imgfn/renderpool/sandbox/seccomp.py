@@ -2,9 +2,12 @@
 
 import errno
 import os
+import socket
 from functools import cache
 from importlib import import_module
 from types import ModuleType
+
+from imgfn.renderpool.sandbox.rules import Rules
 
 NEVER = (
     # network: the one socket is there already, and connections come by accept
@@ -31,7 +34,7 @@ WRITING = os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC
 CLONE_THREAD = 0x10000
 
 
-def forbid() -> None:
+def forbid(_rules: Rules) -> None:
     """Take those calls from this process and its threads for good; they fail with EPERM.
 
     Raises OSError where the platform knows no filters.
@@ -53,6 +56,15 @@ def forbid() -> None:
     # abort() signals the process itself; no other one.
     calls.add_rule(refuse, "tgkill", binding.Arg(0, binding.NE, os.getpid()))
     calls.load()
+
+
+def holds(_rules: Rules) -> bool:
+    """Whether this process cannot make a socket, which everybody may."""
+    try:
+        socket.socket(socket.AF_UNIX).close()
+    except PermissionError:
+        return True
+    return False
 
 
 @cache
