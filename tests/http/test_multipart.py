@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client
+
 from imgfn import wiring
 from imgfn.core.faults import BadRequest, Fault
 from imgfn.core.key import Key
 from imgfn.http.multipart import READ_BYTES, FormReader, header_parameters
-from werkzeug.test import Client
-
 from tests.servers import need, serving
 
 BOUNDARY = b"----WebKitFormBoundary7MA4YWxkTrZu0gW"

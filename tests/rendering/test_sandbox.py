@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from imgfn.renderpool.sandbox.layers import LAYERS
 from imgfn.renderpool.sandbox.posix import LOG_BYTES
-
 from tests.rendering.conftest import Words, alive, ask, children, clock, masters, reveal, wait_until
 from tests.servers import ROOT, need
 
@@ -177,7 +177,9 @@ print(json.dumps(told))
 
 def trial(runtime_dir, lacking, mode):
     command = [sys.executable, "-m", "tests.rendering.without", lacking, sys.executable, "-c", TRIAL, runtime_dir, mode]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     wait_until(lambda: not masters(runtime_dir), "the pool has gone")
     return json.loads(done.stdout.splitlines()[-1]), done.stdout
