@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pyvips
+
 from imgfn.core.kinds import Choice, Int
 from imgfn.core.output import Output, Report
 from imgfn.core.registry import operation
@@ -109,7 +110,9 @@ def reveal(picture: Picture) -> Report:
             ("cpu", signal.ITIMER_PROF, signal.SIGPROF),
         )
     }
-    limits = {name: resource.getrlimit(getattr(resource, name)) for name in ("RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_FSIZE")}
+    limits = {
+        name: resource.getrlimit(getattr(resource, name)) for name in ("RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_FSIZE")
+    }
     facts = {"limits": limits, "environment": dict(os.environ), "folder": str(Path.cwd()), "deadlines": deadlines}
     return _report(facts | {n: _try(a) for n, a in attempts.items()})
 
