@@ -32,6 +32,7 @@ from imgfn.stores.s3.store import MinioStore
 ROOT = Path(__file__).parents[1]
 INSTALL = {
     "bash": "apt-get install bash",
+    "bwrap": "apt-get install bubblewrap",
     "chromium": "apt-get install chromium fonts-noto-cjk",
     "curl": "apt-get install curl",
     "mount": "apt-get install mount",
