@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A compiler that comes later is used: then the environment is made again, in seconds.
 STAMP := $(VENV)/.installed$(if $(shell command -v $(CC) 2>/dev/null),-compiled)
 
-.PHONY: help run bench test test-hard test-corpus lint install clean fc-code docs contact-sheet miniprogram-wechat
+.PHONY: help run bench test fuzz test-hard test-corpus lint install clean fc-code docs contact-sheet miniprogram-wechat
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -32,6 +32,15 @@ lint: $(STAMP)  ## style, types and import rules
 
 test: lint  ## lint and every test but the long ones
 	$(BIN)/python -m pytest -m "not hard"
+
+SECONDS ?= 60
+fuzz:  ## random input for the loops in C under sanitizers, for SECONDS=60; needs clang
+	@command -v clang >/dev/null || { echo "make fuzz needs clang: apt-get install clang"; exit 1; }
+	mkdir -p dist/fuzz/corpus
+	clang -g -O2 -fsanitize=fuzzer,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
+		-o dist/fuzz/native tests/fuzz/native.c app/imgfn/imaging/native/*.c -lm
+	dist/fuzz/native -max_total_time=$(SECONDS) -max_len=400 -print_final_stats=1 \
+		-artifact_prefix=dist/fuzz/ dist/fuzz/corpus tests/fuzz/corpus
 
 test-hard: $(STAMP)  ## every test, the long ones too
 	$(BIN)/python -m pytest

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers import Minio, running_minio, tool
+from tests.servers import Minio, running_minio, runtime_folder, tool
 
 # A busy machine is no defect of what is tested.
 settings.register_profile("imgfn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,6 +16,14 @@ settings.load_profile("imgfn")
 def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minio]:
     with running_minio(tmp_path_factory.mktemp("minio")) as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_runtime_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever a test starts shares no renderers with a server of this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMGFN_RUNTIME_DIR", runtime_folder(tmp_path_factory.mktemp("session")))
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

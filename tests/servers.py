@@ -1,5 +1,7 @@
 """Real servers for the tests: found or made once, started on a free port, stopped by id."""
 
+import atexit
+import functools
 import http.client
 import os
 import re
@@ -10,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -22,12 +25,14 @@ from typing import Any, NoReturn
 import pytest
 
 from imgfn.imaging import native
+from imgfn.process.private_folder import temporary_folder
 from imgfn.stores.s3.credentials import Keys
 from imgfn.stores.s3.store import MinioStore
 
 ROOT = Path(__file__).parents[1]
 INSTALL = {
     "bash": "apt-get install bash",
+    "bwrap": "apt-get install bubblewrap",
     "chromium": "apt-get install chromium fonts-noto-cjk",
     "curl": "apt-get install curl",
     "mount": "apt-get install mount",
@@ -58,6 +63,22 @@ def tool(*names: str) -> str:
 def need_compiled_loops() -> None:
     if not native.available():
         need("the loops in C", "imgfn was installed without a compiler: apt-get install gcc libc6-dev && make install")
+
+
+@functools.cache
+def _runtime_root() -> Path:
+    root = Path(tempfile.mkdtemp(prefix="imgfn-", dir=temporary_folder()))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root
+
+
+def runtime_folder(folder: Path) -> str:
+    """A new IMGFN_RUNTIME_DIR that `folder / "runtime"` leads to: pytest's own paths may be too long for sockets."""
+    link = folder / "runtime"
+    if not link.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(tempfile.mkdtemp(dir=_runtime_root()), target_is_directory=True)
+    return str(link.readlink())
 
 
 def free_port() -> int:
@@ -242,7 +263,7 @@ def serving(
         command = (sys.executable, "-P", "-m", *(("gunicorn", *arguments) if arguments else ("imgfn.server",)))
     folder.mkdir(parents=True, exist_ok=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("IMGFN_")}
-    own = {"folder": str(folder / "data"), "runtime_dir": str(folder / "runtime"), "port": "0"} | settings
+    own = {"folder": str(folder / "data"), "runtime_dir": runtime_folder(folder), "port": "0"} | settings
     environ |= {f"IMGFN_{name.upper()}": value for name, value in own.items()}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

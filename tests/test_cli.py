@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imgfn.core.registry import REGISTRY
-from tests.servers import ROOT
+from tests.servers import ROOT, runtime_folder
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def photo(tmp_path: Path) -> Path:
 
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[bytes]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("IMGFN_")}
-    own = {"folder": "data", "runtime_dir": str(folder / "runtime"), "render": "inline"} | settings
+    own = {"folder": "data", "runtime_dir": runtime_folder(folder), "render": "inline"} | settings
     return subprocess.run(
         [sys.executable, "-c", "from imgfn.cli.main import main; main(prog_name='imgfn')", *arguments],
         cwd=folder,

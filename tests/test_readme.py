@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from imgfn.web.sample import SAMPLE
-from tests.servers import ROOT, Server, serving, tool
+from tests.servers import ROOT, Server, runtime_folder, serving, tool
 
 READMES = ("README.md", "README.zh.md")
 
@@ -47,7 +47,7 @@ def test_every_line_of_the_readme_works_as_printed(name: str, server: Server, tm
             env=os.environ
             | {
                 "IMGFN_FOLDER": str(tmp_path / "data"),
-                "IMGFN_RUNTIME_DIR": str(tmp_path / "runtime"),
+                "IMGFN_RUNTIME_DIR": runtime_folder(tmp_path),
             },
             capture_output=True,
         )

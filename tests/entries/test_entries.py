@@ -9,7 +9,7 @@ from PIL import Image
 
 from imgfn import wiring
 from tests.entries.doors import Answer, Ask, Door, alone, through_cloud_2, through_cloud_3, through_server
-from tests.servers import serving
+from tests.servers import runtime_folder, serving
 
 ADMIN = "an-admin-token-of-the-tests"
 UNLIKE = {
@@ -90,7 +90,7 @@ PICTURES = [
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]:
     """Four doors to one store."""
     folder = tmp_path_factory.mktemp("entries")
-    settings = {"folder": str(folder / "data"), "runtime_dir": str(folder / "runtime"), "admin_token": ADMIN}
+    settings = {"folder": str(folder / "data"), "runtime_dir": runtime_folder(folder), "admin_token": ADMIN}
     arguments = ("--bind", "127.0.0.1:0", "--worker-class", "gthread", "--threads", "4", "--limit-request-line", "8190")
     with (
         serving(folder / "whole", **settings) as server,

@@ -8,6 +8,7 @@ from werkzeug.test import Client
 
 from imgfn import wiring
 from imgfn.functions import proc, upload
+from tests.servers import runtime_folder
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         wiring.service.cache_clear()
         wiring.styles.cache_clear()
 
-    set_variables(folder=tmp_path / "data", runtime_dir=tmp_path / "run", render="inline")
+    set_variables(folder=tmp_path / "data", runtime_dir=runtime_folder(tmp_path), render="inline")
     yield set_variables
     wiring.settings.cache_clear()
     wiring.service.cache_clear()

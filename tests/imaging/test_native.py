@@ -236,3 +236,17 @@ def test_a_turn_by_nothing_changes_nothing():
 def test_pixels_of_another_size_are_refused():
     with pytest.raises(ValueError, match="4 bytes"):
         native.affine(Raster((3, 3), "RGB", bytearray(27)), (1, 0, 0, 0, 1, 0), bytes(4), (3, 3))
+
+
+FAR = (float("nan"), float("inf"), 1e300, 2.0**30)
+
+
+@pytest.mark.parametrize("far", FAR)
+def test_places_out_of_reach_are_refused(far):
+    raster = Raster.of(scene((8, 8)))
+    for back in ((far, 0, 0, 0, 1, 0), (1, far, 0, 0, 1, 0), (1, 0, far, 0, 1, 0), (1, 0, 0, 0, 1, -far)):
+        with pytest.raises(ValueError, match="too far"):
+            native.affine(raster, back, bytes(4), (3, 3))
+    for start, step in (((far, 0), (1, 1)), ((0, -far), (1, 1)), ((0, 0), (far, 1)), ((0, 0), (1, far))):
+        with pytest.raises(ValueError, match="no such picture"):
+            native.resampled([raster], (8, 8), "RGBX", start, step, (3, 3), squared=False)

@@ -13,6 +13,7 @@ from imgfn.imaging.raster import BYTES, Raster
 
 LIBRARY = Path(__file__).with_name("libnative.so")
 Place = tuple[float, float]  # across, down
+LARGEST = 1 << 30  # coordinate, in pixels, that the loops can count to
 Back = tuple[float, float, float, float, float, float]
 
 
@@ -28,6 +29,9 @@ def affine(raster: Raster, back: Back, fill: bytes, canvas: Size) -> Image.Image
     """
     if raster.layout not in ("RGBX", "RGBA") or len(fill) != 4:
         raise ValueError("pixels of 4 bytes are wanted")
+    for a, b, c in (back[:3], back[3:]):
+        if not abs(a) * canvas[0] + abs(b) * canvas[1] + abs(c) < LARGEST:  # as no comparison with NaN is
+            raise ValueError("this lies too far away")
     image, made = Raster.blank(raster.mode, canvas)
     has_alpha = raster.layout == "RGBA"
     _library().imgfn_affine(
@@ -45,7 +49,12 @@ def resampled(
     last. `layout` is L, RGB, RGBX or RGBA, and the result L, RGB or RGBA. Alpha weighs the colours. With `squared`
     light is added up: what is stored grows about as the root of it. Raises MemoryError.
     """
-    if layout == "LA" or min(*size, *step, *canvas) <= 0:
+    # No comparison with NaN is true.
+    in_reach = all(
+        pace > 0 and abs(first) + pace * (length + 4) < LARGEST
+        for first, pace, length in zip(start, step, canvas, strict=True)
+    )
+    if layout == "LA" or min(*size, *canvas) <= 0 or not in_reach:
         raise ValueError("there is no such picture")
     image, made = Raster.blank("RGB" if layout == "RGBX" else layout, canvas)
     library, numbers = _library(), ctypes.c_double * 2
