@@ -8,7 +8,7 @@ from PIL import Image, ImageFile, ImageSequence
 
 from imgfn.core.faults import BadImage, InvalidArgument
 from imgfn.imaging import kernels
-from imgfn.imaging.codecs import bmp, cicp, isobmff, png, webp
+from imgfn.imaging.codecs import bmp, cicp, isobmff, png, tiff, webp
 from imgfn.imaging.codecs.decode import Header, guarded, load_plugin, open_libvips, open_pillow
 from imgfn.imaging.raster import RowSource
 from imgfn.imaging.view import View, size_of
@@ -99,7 +99,13 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
         options["scale"] = max(want / have for have, want in zip(size_of(view.before), view.target, strict=True))
     if header.format.name == "jpg":
         options["shrink"] = jpeg_shrink(view, margin)
-    image = heif_16_bits(source) if header.format.name == "heic" else open_libvips(source, header.format, **options)
+    image = None
+    if header.format.name == "heic":
+        image = heif_16_bits(source)
+    elif header.format.name == "tiff":
+        image = tiff.picture(source, page)
+    if image is None:
+        image = open_libvips(source, header.format, **options)
     if page and (image.width, image.height) != header.size:
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrunk = (header.width / image.width, header.height / image.height)
@@ -138,6 +144,7 @@ def _to_8_bits(image: Any, colour: cicp.Colour | None) -> tuple[Any, bytes | Non
         return cicp.to_srgb(image, colour), None
     if colour:
         icc = None  # cICP wins over a profile beside it
+    image = _whole_bytes(image)
     if image.interpretation == "cmyk":
         # Without a profile of its own libvips assumes its built-in one for coated paper.
         return image.icc_transform("srgb", embedded=True, input_profile="cmyk"), None
@@ -147,6 +154,26 @@ def _to_8_bits(image: Any, colour: cicp.Colour | None) -> tuple[Any, bytes | Non
     elif image.interpretation not in ("srgb", "b-w") or image.format != "uchar":
         image, icc = image.colourspace("srgb"), None
     return (image[:4] if image.bands > 4 else image), icc
+
+
+def _whole_bytes(image: Any) -> Any:
+    """Samples of TIFF that are signed, have 32 bits or a fraction (0 to 1), as 8 bits; all others as they are."""
+    if image.interpretation in ("lab", "labs", "labq"):
+        return image
+    bands = "b-w" if image.bands < 3 else "srgb"
+    match image.format:
+        case "float" | "double":
+            # Numbers as they are stored, as ImageMagick takes them; libvips would take them for light.
+            return (image * 255).rint().cast("uchar").copy(interpretation=bands)
+        case "uint":
+            return (image >> 24).cast("uchar").copy(interpretation=bands)
+        case "int":
+            return (image.cast("uint") >> 24).cast("uchar").copy(interpretation=bands)
+        case "short":
+            return image.cast("ushort").cast("uchar", shift=True).copy(interpretation=bands)
+        case "char":
+            return image.cast("uchar").copy(interpretation=bands)
+    return image
 
 
 def heif_16_bits(source: bytes) -> Any:

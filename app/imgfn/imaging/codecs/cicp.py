@@ -109,7 +109,7 @@ def of_png(source: bytes) -> Colour | None:
 
 
 def to_srgb(image: Any, colour: Colour) -> Any:
-    """A picture of libvips, of 8 or 16 bits and one to four bands, as 8 bits in sRGB; tones of PQ and HLG are mapped."""
+    """A picture of libvips (8 or 16 bits, one to four bands) as 8 bits in sRGB, the tones of PQ and HLG mapped."""
     grey = image.bands < 3
     if not colour.hdr:
         image = image.copy(

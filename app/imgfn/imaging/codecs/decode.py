@@ -13,7 +13,7 @@ from imgfn.core.faults import BadImage, Fault, ImageTooLarge, UnsupportedMediaTy
 from imgfn.core.formats import FORMATS, SNIFF_BYTES, Format, sniff
 from imgfn.core.output import Size
 from imgfn.imaging import kernels
-from imgfn.imaging.codecs import bmp, cicp, webp
+from imgfn.imaging.codecs import bmp, cicp, tiff, webp
 from imgfn.imaging.codecs.structure import frames_of, has_default_image
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.view import ORIENTATIONS, Orientation
@@ -144,6 +144,8 @@ def _header(source: bytes, format_: Format, frames: int) -> Header:
         # Some builds of Pillow refuse every AVIF with alpha.
         if format_.name == "avif":
             return _header_by_libvips(source, format_)
+        if format_.name == "tiff":
+            return _header_of_tiff(source, format_, frames)
         raise
     with image:
         size = image.size
@@ -154,7 +156,7 @@ def _header(source: bytes, format_: Format, frames: int) -> Header:
                 # Pillow knows 8 bits only.
                 return replace(_header_by_libvips(source, format_), colour=colour)
         if isinstance(image, TiffImagePlugin.TiffImageFile):
-            _check_strips(image, len(source))
+            _check_strips(tiff.read_directory(source), source)
             # Pillow tells the size as if it were turned already.
             size = (image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength])
         return Header(
@@ -183,15 +185,20 @@ def _orientation(image: Image.Image) -> int:
     return told if told in ORIENTATIONS else 1
 
 
-def _check_strips(image: TiffImagePlugin.TiffImageFile, length: int) -> None:
+def _header_of_tiff(source: bytes, format_: Format, frames: int) -> Header:
+    """Of a kind that Pillow has not got."""
+    found = tiff.read_directory(source)
+    _check_strips(found, source)
+    orientation = found.first(tiff.ORIENTATION, 1)
+    return Header(
+        format_, *found.size, frames, orientation if orientation in ORIENTATIONS else 1, found.mode, by_libvips=True
+    )
+
+
+def _check_strips(found: tiff.Directory, source: bytes) -> None:
     """Raise BadImage where a TIFF's bare pixels lie behind the end of the file: libvips shows them black."""
-    tags = image.tag_v2
-    if tags.get(ExifTags.Base.Compression) == 1:
-        strips = zip(
-            tags.get(ExifTags.Base.StripOffsets, ()), tags.get(ExifTags.Base.StripByteCounts, ()), strict=False
-        )
-        if max((start + count for start, count in strips), default=0) > length:
-            raise BadImage("the image ends before its pixels do")
+    if not found.lies_in(len(source)):
+        raise BadImage("the image ends before its pixels do")
 
 
 def _header_by_libvips(source: bytes, format_: Format) -> Header:

@@ -79,6 +79,7 @@ def _plays(source: bytes) -> int:
     (whole,) = struct.unpack_from(">Q" if version else ">I", source, header[0] + (28 if version else 20))
     if whole == ENDLESS[1 if version else 0]:
         return 0
+    segment: int
     (segment,) = struct.unpack_from(">Q" if source[edits[0]] else ">I", source, edits[0] + 8)
     return -(-whole // segment)
 
