@@ -1,5 +1,6 @@
 """The file formats: names, media types, what each can carry, and how its first bytes look."""
 
+import re
 from dataclasses import dataclass
 
 SNIFF_BYTES = 1024  # of a file's start, all that `sniff` looks at: an SVG may begin with a long comment
@@ -34,6 +35,7 @@ FORMATS = {
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
+_SVG_ROOT = re.compile(rb"<(?:[\w.-]+:)?svg[\s>/]")  # its namespace may have a prefix
 
 
 def sniff(head: bytes) -> Format | None:
@@ -79,6 +81,6 @@ def _looks_like_svg(head: bytes) -> bool:
         return False
     # HTML that embeds an <svg> is not one.
     lowered = text[:1024].lower()
-    return lowered.startswith(b"<svg") or (
-        lowered.startswith((b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in lowered
-    )
+    if lowered.startswith((b"<?xml", b"<!--", b"<!doctype")):
+        return b"<!doctype html" not in lowered and _SVG_ROOT.search(lowered) is not None
+    return _SVG_ROOT.match(lowered) is not None

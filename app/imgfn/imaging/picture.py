@@ -12,6 +12,7 @@ from imgfn.core.formats import FORMATS, Format
 from imgfn.core.output import Box, Output, Size
 from imgfn.imaging import kernels
 from imgfn.imaging.codecs.decode import Header, inspect
+from imgfn.imaging.codecs.profile import converted, is_srgb, suits
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.pixels import JPEG_MARGIN, JPEG_MARGIN_FOR, Pixels, load
 from imgfn.imaging.view import STRAIGHT, Orientation, View
@@ -156,6 +157,34 @@ class Picture:
         """`change` done to each frame."""
         return self.with_frames(change(frame) for frame in self.frames)
 
+    @property
+    def has_profile(self) -> bool:
+        """Whether the colours are to be seen through a profile."""
+        icc = self.pixels.icc
+        return icc is not None and suits(icc, self.frames[0].mode) and not is_srgb(icc)
+
+    def in_srgb(self) -> "Picture":
+        """The same colours in sRGB, for what compares or weighs them."""
+        if not self.has_profile:
+            return self
+        frames = (converted(frame, self.pixels.icc, None) for frame in self.frames)
+        drawn = replace(self.pixels, frames=tuple(frames), icc=None)
+        return replace(self, drawn=drawn, view=View.of(drawn.frames[0].size))
+
+    def coloured(self) -> "Picture":
+        """With frames of RGB or RGBA, which colours can be laid on: grey under a profile of its own becomes sRGB."""
+        picture = self.in_srgb() if self.frames[0].mode == "L" else self
+        return picture.map(lambda frame: frame.convert("RGB") if frame.mode == "L" else frame)
+
+    def own_colour(self, colour: str) -> tuple[int, ...]:
+        """A colour (RRGGBB or RRGGBBAA, in sRGB) as the values that it has in the frames of this coloured picture."""
+        values = ImageColor.getrgb("#" + colour)
+        if not self.has_profile:
+            return values
+        spot = converted(Image.new("RGB", (1, 1), values[:3]), None, self.pixels.icc)
+        own = spot.getpixel((0, 0))
+        return (*own, *values[3:])  # type: ignore[misc]
+
     def noted(self, note: str) -> "Picture":
         """With one more note for the caller. Notes travel in a header, and may repeat what the caller sent."""
         return replace(self, notes=(*self.notes, note.encode("unicode_escape").decode("ascii")))
@@ -165,10 +194,10 @@ class Picture:
         self.source.limits.check_output(size, self.frame_count)
 
     def new_canvas(self, size: Size, colour: str) -> Image.Image:
-        """An empty frame of `size` in `colour` (RRGGBB or RRGGBBAA) that this picture's frames can be pasted on.
+        """An empty frame of `size` in `colour` (RRGGBB or RRGGBBAA, in sRGB) for the frames of this coloured picture.
 
         Every operation that grows the picture gets its room here. Raises ImageTooLarge over the limits on results.
         """
         self.check(size)
-        values = ImageColor.getrgb("#" + colour)
+        values = self.own_colour(colour)
         return Image.new("RGBA" if len(values) == 4 else "RGB", size, values)

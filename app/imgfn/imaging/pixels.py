@@ -8,8 +8,8 @@ from PIL import Image, ImageFile, ImageSequence
 
 from imgfn.core.faults import BadImage, InvalidArgument
 from imgfn.imaging import kernels
-from imgfn.imaging.codecs import png, webp
-from imgfn.imaging.codecs.decode import Header, guarded, open_libvips, open_pillow
+from imgfn.imaging.codecs import bmp, cicp, isobmff, png, tiff, webp
+from imgfn.imaging.codecs.decode import Header, guarded, load_plugin, open_libvips, open_pillow
 from imgfn.imaging.raster import RowSource
 from imgfn.imaging.view import View, size_of
 
@@ -49,7 +49,10 @@ def load(source: bytes, header: Header, view: View, still: bool, page: int = 0, 
             pixels = guarded(lambda: _load_by_pillow(source, header, view, still, page))
     else:
         pixels = guarded(lambda: _load_by_pillow(source, header, view, still, page))
-    return replace(pixels, frames=tuple(_bare(frame) for frame in pixels.frames))
+    frames = tuple(_bare(frame) for frame in pixels.frames)
+    if header.colour and not header.colour.far and not pixels.icc:
+        return replace(pixels, frames=frames, icc=header.colour.profile(grey=frames[0].mode == "L"))
+    return replace(pixels, frames=frames)
 
 
 def _libvips_is_better(header: Header, still: bool, page: int) -> bool:
@@ -58,7 +61,12 @@ def _libvips_is_better(header: Header, still: bool, page: int) -> bool:
         return False
     if header.animated and header.format.name == "webp":
         return header.width * header.height > PILLOW_WEBP_PIXELS
-    return header.by_libvips or header.format.name in ("png", "tiff") or header.mode == "CMYK"
+    # What HDR has beyond 8 bits is needed to map its tones.
+    return header.by_libvips or header.format.name in ("png", "tiff") or header.mode == "CMYK" or _is_hdr(header)
+
+
+def _is_hdr(header: Header) -> bool:
+    return header.colour is not None and header.colour.hdr
 
 
 def _load_jpeg(source: bytes, header: Header, view: View, margin: float) -> Pixels:
@@ -91,11 +99,17 @@ def _load_by_libvips(source: bytes, header: Header, view: View, page: int, margi
         options["scale"] = max(want / have for have, want in zip(size_of(view.before), view.target, strict=True))
     if header.format.name == "jpg":
         options["shrink"] = jpeg_shrink(view, margin)
-    image = open_libvips(source, header.format, **options)
+    image = None
+    if header.format.name == "heic":
+        image = heif_16_bits(source)
+    elif header.format.name == "tiff":
+        image = tiff.picture(source, page)
+    if image is None:
+        image = open_libvips(source, header.format, **options)
     if page and (image.width, image.height) != header.size:
         raise InvalidArgument(f"page {page} is {image.width}x{image.height}, unlike the first", parameter="frame")
     shrunk = (header.width / image.width, header.height / image.height)
-    image, icc = _to_8_bits(image)
+    image, icc = _to_8_bits(image, header.colour)
     if frame is None:
         stream = kernels.VipsStream(image.colourspace("srgb") if image.bands == 2 else image)
         frame = kernels.reshaped(stream, view, shrunk)
@@ -109,6 +123,8 @@ def _load_by_us(source: bytes, header: Header, view: View) -> tuple[Image.Image 
     """
     pixels: RowSource | None = None
     has_profile = False
+    if header.colour and header.colour.far:
+        return None, has_profile
     match header.format.name:
         case "png" if rows := png.decode(source):
             pixels, has_profile = rows, rows.has_profile
@@ -121,9 +137,14 @@ def _load_by_us(source: bytes, header: Header, view: View) -> tuple[Image.Image 
         return None, has_profile
 
 
-def _to_8_bits(image: Any) -> tuple[Any, bytes | None]:
+def _to_8_bits(image: Any, colour: cicp.Colour | None) -> tuple[Any, bytes | None]:
     """8 bits for each band, grey or RGB, with or without alpha; and the profile where the colours are still its."""
     icc = image.get("icc-profile-data") if "icc-profile-data" in image.get_fields() else None
+    if colour and colour.far:
+        return cicp.to_srgb(image, colour), None
+    if colour:
+        icc = None  # cICP wins over a profile beside it
+    image = _whole_bytes(image)
     if image.interpretation == "cmyk":
         # Without a profile of its own libvips assumes its built-in one for coated paper.
         return image.icc_transform("srgb", embedded=True, input_profile="cmyk"), None
@@ -135,25 +156,79 @@ def _to_8_bits(image: Any) -> tuple[Any, bytes | None]:
     return (image[:4] if image.bands > 4 else image), icc
 
 
+def _whole_bytes(image: Any) -> Any:
+    """Samples of TIFF that are signed, have 32 bits or a fraction (0 to 1), as 8 bits; all others as they are."""
+    if image.interpretation in ("lab", "labs", "labq"):
+        return image
+    bands = "b-w" if image.bands < 3 else "srgb"
+    match image.format:
+        case "float" | "double":
+            # Numbers as they are stored, as ImageMagick takes them; libvips would take them for light.
+            return (image * 255).rint().cast("uchar").copy(interpretation=bands)
+        case "uint":
+            return (image >> 24).cast("uchar").copy(interpretation=bands)
+        case "int":
+            return (image.cast("uint") >> 24).cast("uchar").copy(interpretation=bands)
+        case "short":
+            return image.cast("ushort").cast("uchar", shift=True).copy(interpretation=bands)
+        case "char":
+            return image.cast("uchar").copy(interpretation=bands)
+    return image
+
+
+def heif_16_bits(source: bytes) -> Any:
+    """The primary picture of a HEIC as one of libvips, with all the bits that it has."""
+    load_plugin("heic")
+    import pillow_heif
+
+    image = pillow_heif.open_heif(source, convert_hdr_to_8bit=False, hdr_to_16bit=True, remove_stride=True)
+    wide, bands = image.mode.endswith(";16"), len(image.mode.removesuffix(";16"))
+    made = kernels.vips().Image.new_from_memory(bytes(image.data), *image.size, bands, "ushort" if wide else "uchar")
+    return made.copy(interpretation="rgb16" if wide else "srgb") if bands > 2 else made
+
+
 def _load_by_pillow(source: bytes, header: Header, view: View, still: bool, page: int) -> Pixels:
+    if header.format.name == "bmp" and (fields := bmp.bit_fields(source)):
+        return Pixels((kernels.reshaped(kernels.VipsStream(fields.picture(source)), view),))
     frames, durations = [], []
     image = open_pillow(source, header.format)
     icc = image.info.get("icc_profile")
     for frame in _frames(image, header, still, page):
         durations.append(round(frame.info.get("duration", 0)))
         # Each frame is made small before the next is decoded.
-        frames.append(kernels.reshaped(_eight_bits(frame), view))
+        frames.append(kernels.reshaped(_in_srgb(_eight_bits(frame), header), view))
     if len({frame.mode for frame in frames}) > 1:
         frames = [frame.convert("RGBA") for frame in frames]
-    return Pixels(tuple(frames), tuple(durations), image.info.get("loop", 1), icc)
+    return Pixels(tuple(frames), tuple(durations), _plays(source, image), icc)
+
+
+def _in_srgb(frame: Image.Image, header: Header) -> Image.Image:
+    if not (header.colour and header.colour.far):
+        return frame
+    return kernels.to_pillow(cicp.to_srgb(kernels.to_vips(frame), header.colour))
+
+
+def _plays(source: bytes, image: Image.Image) -> int:
+    """How often an animation runs; 0: for ever."""
+    if image.format == "AVIF":
+        return isobmff.plays(source)
+    if image.format == "GIF":
+        # Netscape's extension counts repetitions, all other formats count runs.
+        repeated: int | None = image.info.get("loop")
+        return 1 if repeated is None else repeated and repeated + 1
+    return int(image.info.get("loop", 1))
 
 
 def _frames(image: Image.Image, header: Header, still: bool, page: int) -> Iterator[Image.Image]:
     if header.animated and not still:
         # Pillow draws each frame over the one before, in the same image, and lets a later frame of a GIF enlarge it.
-        yield from (frame.crop((0, 0, *header.size)) for frame in ImageSequence.Iterator(image))
+        frames = ImageSequence.Iterator(image)
+        if header.default_image:
+            next(frames)
+        yield from (frame.crop((0, 0, *header.size)) for frame in frames)
     else:
-        image.seek(page)
+        if page or header.frames != 1:  # a HEIC opens with its primary picture
+            image.seek(page)
         image.load()
         yield image
 

@@ -8,6 +8,7 @@ from PIL import Image, ImageFilter
 from imgfn.core.kinds import Int
 from imgfn.core.registry import operation
 from imgfn.imaging import kernels
+from imgfn.imaging.picture import Picture
 
 LEVELS = range(256)
 MIDDLE = 127.5
@@ -57,20 +58,27 @@ def contrast(image: Image.Image, amount: Annotated[int, Int(-100, 100, unit="per
 
 
 @operation(example="50")
-def saturation(image: Image.Image, amount: Annotated[int, Int(-100, 100, unit="percent")]) -> Image.Image:
+def saturation(picture: Picture, amount: Annotated[int, Int(-100, 100, unit="percent")]) -> Picture:
     """Make colours stronger or paler: -100 is grey, 0 changes nothing, 100 doubles their distance from grey."""
-    if image.mode == "L":
-        return image
-    colours = image.convert("RGB")
-    stronger = Image.blend(colours.convert("L").convert("RGB"), colours, 1 + amount / 100)
-    return _with_alpha_of(image, stronger)
+
+    def change(image: Image.Image) -> Image.Image:
+        if image.mode == "L":
+            return image
+        colours = image.convert("RGB")
+        return _with_alpha_of(image, Image.blend(colours.convert("L").convert("RGB"), colours, 1 + amount / 100))
+
+    return picture.in_srgb().map(change)
 
 
 @operation()
-def grayscale(image: Image.Image) -> Image.Image:
+def grayscale(picture: Picture) -> Picture:
     """Take the colour out (ITU-R BT.601 luma)."""
-    grey = image.convert("RGB").convert("L")
-    return _with_alpha_of(image, grey.convert("RGB")) if image.mode == "RGBA" else grey
+
+    def change(image: Image.Image) -> Image.Image:
+        grey = image.convert("RGB").convert("L")
+        return _with_alpha_of(image, grey.convert("RGB")) if image.mode == "RGBA" else grey
+
+    return picture.in_srgb().map(change)
 
 
 def _each_colour(image: Image.Image, change: Callable[[int], float]) -> Image.Image:

@@ -86,6 +86,7 @@ def watermark(
     watermark = _side_by_side(picture, parts[::-1] if order else parts, align, interval)
     watermark.putalpha(watermark.getchannel("A").point([level * opacity // 100 for level in LEVELS]))
     place = _place(picture.size, watermark.size, anchor, (x, y), voffset)
+    picture = picture.coloured()
     icc = picture.pixels.icc
     watermark = converted(watermark, None, icc if icc and suits(icc, watermark.mode) else None)
     if fill:
@@ -150,4 +151,4 @@ def _masked(picture: Picture, radius: float) -> Picture:
         shown.putalpha(ImageChops.multiply(shown.getchannel("A"), mask))
         return shown
 
-    return picture.map(cut)
+    return picture.coloured().map(cut)

@@ -4,7 +4,7 @@ import functools
 from dataclasses import replace
 from typing import Annotated
 
-from PIL import Image, ImageChops, ImageColor, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 from imgfn.core.faults import InvalidArgument
 from imgfn.core.kinds import Choice, Colour, Flag, Float, Int
@@ -80,6 +80,7 @@ def pad(picture: Picture, canvas: Size, anchor: str, background: str, colour: st
     """The picture on a larger canvas: of one colour, or of itself, blurred."""
     if canvas == picture.size:
         return picture
+    picture = picture.coloured()
     page = picture.new_canvas(canvas, colour)
     place = anchored(canvas, picture.size, anchor)
     frames = []
@@ -174,7 +175,8 @@ def rotate(
     if angle % 90 == 0:
         return picture.turned(Orientation(int(angle // 90) % 4))
     picture.check(kernels.rotated_size(picture.size, angle))
-    fill = ImageColor.getrgb("#" + (colour or picture.corner))
+    picture = picture.coloured()
+    fill = picture.own_colour(colour or picture.corner)
     frames = []
     for frame in picture.frames:
         opaque = frame.mode != "RGBA" and len(fill) == 3

@@ -39,7 +39,7 @@ def average_hue(picture: Picture) -> Report:
 
     https://help.aliyun.com/zh/oss/user-guide/query-the-average-tone. A picture that is all transparent is 0x000000.
     """
-    frame = picture.frames[0]
+    frame = picture.in_srgb().frames[0]
     # Premultiplied (RGBa), so each colour weighs as much as its alpha.
     mean = ImageStat.Stat(frame.convert("RGBa" if frame.mode == "RGBA" else "RGB")).mean
     weight = mean[3] / 255 if len(mean) == 4 else 1
@@ -66,11 +66,12 @@ def _thumbnail(picture: Picture, side: int, mode: str) -> Image.Image:
     """The first frame with sides of at most `side` pixels."""
     width, height = picture.size
     shrink = max(1, max(width, height) / side)
-    small = picture.resize((max(1, round(width / shrink)), max(1, round(height / shrink)))).frames[0].convert("RGBA")
+    small = picture.resize((max(1, round(width / shrink)), max(1, round(height / shrink))))
+    frame = small.in_srgb().frames[0].convert("RGBA")
     if mode == "RGBA":
-        return small
-    page = Image.new("RGBA", small.size, "white")
-    return Image.alpha_composite(page, small).convert("RGB")
+        return frame
+    page = Image.new("RGBA", frame.size, "white")
+    return Image.alpha_composite(page, frame).convert("RGB")
 
 
 def _text_report(text: str) -> Report:

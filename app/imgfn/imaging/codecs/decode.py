@@ -4,7 +4,7 @@ import functools
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from PIL import ExifTags, Image, TiffImagePlugin
@@ -13,8 +13,8 @@ from imgfn.core.faults import BadImage, Fault, ImageTooLarge, UnsupportedMediaTy
 from imgfn.core.formats import FORMATS, SNIFF_BYTES, Format, sniff
 from imgfn.core.output import Size
 from imgfn.imaging import kernels
-from imgfn.imaging.codecs import webp
-from imgfn.imaging.codecs.structure import frames_of
+from imgfn.imaging.codecs import bmp, cicp, tiff, webp
+from imgfn.imaging.codecs.structure import frames_of, has_default_image
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.view import ORIENTATIONS, Orientation
 
@@ -32,6 +32,8 @@ PILLOW = {
     "heic": "HEIF",
 }
 LIBVIPS = {"jpg": "jpegload_source", "avif": "heifload_source"}
+# An inch has 96 px (CSS Values 4, 5.2). libvips scales what it draws by dpi / 72, too; SVG_SCALE takes that back.
+SVG_DPI, SVG_SCALE = 96, 72 / 96
 
 warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow refuses at twice the limit only
 
@@ -47,6 +49,8 @@ class Header:
     orientation: int = 1  # EXIF, 1 to 8
     mode: str = "RGB"  # Pillow's name for how the colours are stored
     by_libvips: bool = False  # Pillow cannot open it
+    colour: cicp.Colour | None = None  # told by numbers; None: by an ICC profile, or sRGB
+    default_image: bool = False  # an APNG whose first picture is for those who show no animation
 
     @property
     def size(self) -> Size:
@@ -121,6 +125,8 @@ def open_libvips(source: bytes, format_: Format, **options: Any) -> Any:
     # A source, not a buffer: pyvips copies buffers. The picture reads `source` in place, which has to outlive it.
     read = vips.Source.new_from_memory(source)
     loader = getattr(vips.Image, LIBVIPS.get(format_.name, f"{format_.name}load_source"))
+    if format_.name == "svg":
+        options |= {"dpi": SVG_DPI, "scale": SVG_SCALE * options.get("scale", 1)}
     return loader(read, access="sequential", fail_on="truncated", **options)
 
 
@@ -130,35 +136,69 @@ def _header(source: bytes, format_: Format, frames: int) -> Header:
         return Header(format_, *size, mode="RGBA" if has_alpha else "RGB", by_libvips=True)
     if format_.name in ("webp", "svg"):
         return _header_by_libvips(source, format_)
+    if format_.name == "bmp" and (fields := bmp.bit_fields(source)):
+        return Header(format_, *fields.size, mode=fields.mode)
     try:
         image = open_pillow(source, format_)
     except Exception:
         # Some builds of Pillow refuse every AVIF with alpha.
         if format_.name == "avif":
             return _header_by_libvips(source, format_)
+        if format_.name == "tiff":
+            return _header_of_tiff(source, format_, frames)
         raise
     with image:
         size = image.size
+        colour = _colour(source, image)
         if format_.name == "avif":
             frames = getattr(image, "n_frames", 1)
+            if colour and colour.hdr and frames == 1:
+                # Pillow knows 8 bits only.
+                return replace(_header_by_libvips(source, format_), colour=colour)
         if isinstance(image, TiffImagePlugin.TiffImageFile):
-            _check_strips(image, len(source))
+            _check_strips(tiff.read_directory(source), source)
             # Pillow tells the size as if it were turned already.
             size = (image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength])
-        # The class's own getexif of PNG would decode the picture to look behind it.
-        orientation = 1 if format_.name == "heic" else Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-        return Header(format_, *size, frames, orientation if orientation in ORIENTATIONS else 1, image.mode)
-
-
-def _check_strips(image: TiffImagePlugin.TiffImageFile, length: int) -> None:
-    """Raise BadImage where a TIFF's bare pixels lie behind the end of the file: libvips shows them black."""
-    tags = image.tag_v2
-    if tags.get(ExifTags.Base.Compression) == 1:
-        strips = zip(
-            tags.get(ExifTags.Base.StripOffsets, ()), tags.get(ExifTags.Base.StripByteCounts, ()), strict=False
+        return Header(
+            format_,
+            *size,
+            frames,
+            1 if format_.name == "heic" else _orientation(image),
+            image.mode,
+            colour=colour,
+            default_image=frames > 1 and format_.name == "png" and has_default_image(source),
         )
-        if max((start + count for start, count in strips), default=0) > length:
-            raise BadImage("the image ends before its pixels do")
+
+
+def _colour(source: bytes, image: Image.Image) -> cicp.Colour | None:
+    if image.format == "PNG":
+        return cicp.of_png(source)
+    return cicp.of_heif(source) if image.format in ("HEIF", "AVIF") and "icc_profile" not in image.info else None
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        # The class's own getexif of PNG would decode the picture to look behind it.
+        told = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    except Exception:
+        return 1
+    return told if told in ORIENTATIONS else 1
+
+
+def _header_of_tiff(source: bytes, format_: Format, frames: int) -> Header:
+    """Of a kind that Pillow has not got."""
+    found = tiff.read_directory(source)
+    _check_strips(found, source)
+    orientation = found.first(tiff.ORIENTATION, 1)
+    return Header(
+        format_, *found.size, frames, orientation if orientation in ORIENTATIONS else 1, found.mode, by_libvips=True
+    )
+
+
+def _check_strips(found: tiff.Directory, source: bytes) -> None:
+    """Raise BadImage where a TIFF's bare pixels lie behind the end of the file: libvips shows them black."""
+    if not found.lies_in(len(source)):
+        raise BadImage("the image ends before its pixels do")
 
 
 def _header_by_libvips(source: bytes, format_: Format) -> Header:

@@ -17,6 +17,7 @@ from imgfn.imaging.codecs.profile import converted, suits
 from imgfn.imaging.codecs.quality import quality_for
 from imgfn.imaging.picture import Picture
 from imgfn.imaging.pixels import Pixels
+from imgfn.imaging.timing import timed
 
 LOSSY = ("jpg", "webp", "avif", "heic")
 ASK_FOR_BYTES = ("png", "gif", "tiff", "avif", "heic")  # libvips and some of Pillow's plugins; others look at pixels
@@ -56,8 +57,8 @@ class _Bytes(Image.Image):
 def encode(picture: Picture) -> Encoded:
     """Write a picture as its output settings say. Nothing else can be done to its frames after that.
 
-    Raises InvalidArgument where no quality fits it into `max_bytes`, BadImage where a record to be kept is broken,
-    ImageTooLarge where the format knows no such sides.
+    Raises InvalidArgument where no quality fits it into `max_bytes`, ImageTooLarge where the format knows no such
+    sides.
     """
     name = picture.format.name
     if max(picture.size) > MAX_SIDE.get(name, max(picture.size)):
@@ -122,6 +123,8 @@ def _fitted(picture: Picture) -> tuple[Pixels, tuple[str, ...]]:
         if any(frame.getchannel("A").getextrema()[0] != 255 for frame in frames):
             notes.append(f"transparency dropped: {format_.name} has none, the picture lies on white")
         frames = tuple(_on_white(frame) for frame in frames)
+    if len(frames) > 1:
+        pixels = timed(pixels, picture.header.format.name, format_.name)
     icc = pixels.icc if pixels.icc and suits(pixels.icc, frames[0].mode) else None
     if icc and ("icc_profile" not in CARRIED.get(format_.name, ()) or picture.output.keep == "none"):
         frames, icc = tuple(converted(frame, icc, None) for frame in frames), None

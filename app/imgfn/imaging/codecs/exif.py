@@ -2,7 +2,8 @@
 
 from PIL import ExifTags, Image
 
-from imgfn.imaging.codecs.decode import Header, guarded, open_libvips, open_pillow
+from imgfn.core.faults import Fault
+from imgfn.imaging.codecs.decode import Header, open_libvips, open_pillow
 
 LONGEST = 200  # characters of one value that are told
 
@@ -10,27 +11,34 @@ LONGEST = 200  # characters of one value that are told
 def tags_of(source: bytes, header: Header) -> dict[str, str]:
     """The tags of the picture, its camera part and its place, by the names of EXIF 2.32; binary ones are left out.
 
-    Raises BadImage where the record is broken.
+    Of a broken record those that can be read: it is not needed to show the picture.
     """
-    # All of it is guarded: Pillow reads the parts of a record, and their values, when they are asked for.
-    return guarded(lambda: _tags_in(read_exif(source, header)))
-
-
-def _tags_in(exif: Image.Exif) -> dict[str, str]:
-    told = {}
-    for names, tags in (
-        (ExifTags.TAGS, exif),
-        (ExifTags.TAGS, exif.get_ifd(ExifTags.IFD.Exif)),
-        (ExifTags.GPSTAGS, exif.get_ifd(ExifTags.IFD.GPSInfo)),
-    ):
-        for number, value in tags.items():
-            if number in names and not isinstance(value, bytes | dict):
-                told[names[number]] = str(value).strip("\0 ")[:LONGEST]
+    told: dict[str, str] = {}
+    try:
+        _tell(read_exif(source, header), told)
+    except (Fault, MemoryError):
+        raise
+    except Exception:  # Pillow reads the parts of a record, and their values, when they are asked for
+        return told
     return told
 
 
+def _tell(exif: Image.Exif, told: dict[str, str]) -> None:
+    """Put the tags into `told` one by one."""
+    for names, part in (
+        (ExifTags.TAGS, None),
+        (ExifTags.TAGS, ExifTags.IFD.Exif),
+        (ExifTags.GPSTAGS, ExifTags.IFD.GPSInfo),
+    ):
+        for number, value in (exif if part is None else exif.get_ifd(part)).items():
+            if number in names and not isinstance(value, bytes | dict):
+                told[names[number]] = str(value).strip("\0 ")[:LONGEST]
+
+
 def read_exif(source: bytes, header: Header) -> Image.Exif:
-    """All of the EXIF record, empty where there is none."""
+    """All of the EXIF record, empty where there is none. What it raises for a broken one can be anything."""
+    if header.format.name == "bmp":
+        return Image.Exif()
     if header.by_libvips:
         exif = Image.Exif()
         image = open_libvips(source, header.format)

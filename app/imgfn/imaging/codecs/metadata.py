@@ -1,9 +1,11 @@
 """What rides along with the pixels of a result: colour profile, copyright, EXIF and XMP."""
 
+from collections.abc import Callable
 from typing import Any
 
 from PIL import ExifTags, Image
 
+from imgfn.core.faults import BadImage
 from imgfn.imaging.codecs.decode import guarded, open_libvips, open_pillow
 from imgfn.imaging.codecs.exif import read_exif
 from imgfn.imaging.picture import Picture
@@ -18,19 +20,30 @@ RIGHTS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
 def carried_metadata(picture: Picture, icc: bytes | None) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """What is written with a picture, by Pillow's names, and notes on what was asked for and cannot be.
 
-    The orientation never rides along: it is done. Raises BadImage where a record that is to be kept is broken.
+    The orientation rides along only where it is asked for and not done: with `auto-orient/0`.
     """
     format_name, keep = picture.format.name, picture.output.keep
     records = {"icc_profile": icc} if keep != "none" else {}
+    broken: list[str] = []
     if keep == "copyright":
-        records["exif"] = guarded(lambda: _rights(_exif(picture)))
+        records["exif"] = _unbroken("exif", lambda: _rights(_exif(picture)), broken)
     elif keep == "all":
-        records["exif"] = guarded(lambda: _all(_exif(picture)))
-        records["xmp"] = guarded(lambda: _xmp(picture))
+        records["exif"] = _unbroken("exif", lambda: _all(picture, _exif(picture)), broken)
+        records["xmp"] = _unbroken("xmp", lambda: _xmp(picture), broken)
     told = {name: record for name, record in records.items() if record}
     dropped = [name for name in told if name not in CARRIED.get(format_name, ())]
-    notes = tuple(f"{name} dropped: {format_name} cannot carry it" for name in dropped if keep == "all")
-    return {name: record for name, record in told.items() if name not in dropped}, notes
+    notes = [f"{name} dropped: the record is broken" for name in broken]
+    notes += [f"{name} dropped: {format_name} cannot carry it" for name in dropped if keep == "all"]
+    return {name: record for name, record in told.items() if name not in dropped}, tuple(notes)
+
+
+def _unbroken(name: str, read: Callable[[], bytes | None], broken: list[str]) -> bytes | None:
+    """A record, or None and its name in `broken`: it is not needed to show the picture."""
+    try:
+        return guarded(read)
+    except BadImage:
+        broken.append(name)
+        return None
 
 
 def _exif(picture: Picture) -> Image.Exif:
@@ -47,9 +60,11 @@ def _rights(exif: Image.Exif) -> bytes | None:
     return own.tobytes() if own else None
 
 
-def _all(exif: Image.Exif) -> bytes | None:
-    if ExifTags.Base.Orientation in exif:
-        del exif[ExifTags.Base.Orientation]
+def _all(picture: Picture, exif: Image.Exif) -> bytes | None:
+    if picture.output.upright or picture.header.orientation == 1:
+        exif.pop(ExifTags.Base.Orientation, None)
+    else:
+        exif[ExifTags.Base.Orientation] = picture.header.orientation
     return exif.tobytes() if exif else None
 
 
