@@ -81,25 +81,34 @@ class Actions:
         return {}
 
     def _notify(self, run: str, given: Data) -> Data:
-        """`robot` (of the rules' file), `title`, `text` with {fields} of the input; buttons where `taskToken` is."""
+        """`robot` (of the rules' file) and mail `to`, either may be missing; `title`, `text` with {fields} of the input
+
+        Where the input has `taskToken`, a button (`button`: its words) leads to the page where it is answered.
+        """
         name = str(given.get("robot") or "")
-        robot = self.rules().robots.get(name)
-        if robot is None:
-            known = ", ".join(self.rules().robots) or "a [robot.<name>] in IMGFN_FLOWS_FILE"
-            raise InvalidArgument(f"no robot is called {name!r}", parameter="robot", expected=known)
-        robots.send(robot, self._notice(run, given), self.outgoing)
-        return {"robot": name}
+        notice = self._notice(run, given)
+        if name:
+            robot = self.rules().robots.get(name)
+            if robot is None:
+                known = ", ".join(self.rules().robots) or "a [robot.<name>] in IMGFN_FLOWS_FILE"
+                raise InvalidArgument(f"no robot is called {name!r}", parameter="robot", expected=known)
+            robots.send(robot, notice, self.outgoing)
+        to = _addresses(given)
+        if to:
+            self._send_mail(to, notice)
+        return {"robot": name, "to": to}
 
     def _mail(self, run: str, given: Data) -> Data:
         """`to` (an address or a list), `title`, `text`: as a notice, its links below the text."""
-        to = given.get("to")
-        addresses = [to] if isinstance(to, str) else list(to or ())
-        if not addresses:
+        to = _addresses(given)
+        if not to:
             raise MissingArgument("mail needs to", parameter="to", expected="a mail address or a list of them")
-        notice = self._notice(run, given)
+        self._send_mail(to, self._notice(run, given))
+        return {"to": to}
+
+    def _send_mail(self, to: list[str], notice: Notice) -> None:
         links = "".join(f"\n{words}: {link}" for words, link in notice.links.items())
-        mail.send_mail(self.mail.server, self.mail.sender, addresses, notice.title, notice.text + links)
-        return {"to": addresses}
+        mail.send_mail(self.mail.server, self.mail.sender, to, notice.title, notice.text + links)
 
     def _purge(self, _: str, given: Data) -> Data:
         """`key`: caches in front of imgfn forget what they have of it. With `url` an HTTP call of method PURGE."""
@@ -152,7 +161,18 @@ RESOURCES = tuple(PREFIX + name for name in ("derive", "saveas", "move", "delete
 
 def fill(text: str, values: Mapping[str, Any]) -> str:
     """`text` with each {field} replaced by the value of that name; unknown ones stay as they are."""
-    return FIELD.sub(lambda found: str(values[found[1]]) if found[1] in values else found[0], text)
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            return found[0]
+        return "" if values[found[1]] is None else str(values[found[1]])
+
+    return FIELD.sub(value, text)
+
+
+def _addresses(given: Data) -> list[str]:
+    to = given.get("to") or ()
+    return [to] if isinstance(to, str) else [str(one) for one in to]
 
 
 def _key(given: Data) -> Key:

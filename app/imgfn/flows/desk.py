@@ -12,10 +12,11 @@ from imgfn.flows.backfill import part
 from imgfn.flows.definitions import FlowFiles, NoSuchFlow
 from imgfn.flows.dispatch import DERIVE, FLOWS
 from imgfn.flows.engine import Engine
+from imgfn.flows.event import Event, run_id
 from imgfn.flows.fdl.definition import BadDefinition
 from imgfn.flows.pictures import Pictures
 from imgfn.flows.review import CONTROL, answer_run, give_answer
-from imgfn.flows.rules import NAME
+from imgfn.flows.rules import NAME, Rules
 from imgfn.flows.runs import ACTIVE, RunInfo, statuses_of
 from imgfn.flows.target import check_target
 
@@ -32,11 +33,12 @@ class Desk:
         engine: Engine,
         flows: FlowFiles,
         pictures: Callable[[], Pictures],
+        rules: Callable[[], Rules],
         health: Callable[[], Mapping[str, Any]],
         metrics: Callable[[], str],
     ) -> None:
         self._engine, self._flows, self._pictures = engine, flows, pictures
-        self._health, self._metrics = health, metrics
+        self._rules, self._health, self._metrics = rules, health, metrics
 
     def health(self) -> dict[str, Any]:
         """The worker's name, its rules' faults, what waits."""
@@ -110,6 +112,18 @@ class Desk:
         held = self._engine.look_up(answer_run(run, topic))
         waits = info.state == "running" and at.get("topic") == topic and held is None
         return {"flow": info.given.get("flow"), "key": info.key, "waits": waits, "given": at.get("given", {})}
+
+    def review_state(self, key: str, etag: str) -> str:
+        """Where the flow of an upload is: none, waiting, failed, or the `state` that its output tells."""
+        event = Event("created", self._pictures().bucket, key, etag)
+        for rule in self._rules().flows_for(event):
+            run = self._engine.look_up(run_id("flow", event, rule.digest))
+            if run is not None:
+                if run.state == "succeeded" and isinstance(run.output, dict):
+                    output = run.output.get("output", {})
+                    return str(output.get("state") or run.output.get("outcome") or "done")
+                return "waiting" if run.status in ACTIVE else run.state
+        return "none"
 
     def start_flow(self, name: str, given: dict[str, Any], run: str) -> dict[str, Any]:
         """Start a flow by hand. Raises InvalidArgument and ObjectAlreadyExists."""

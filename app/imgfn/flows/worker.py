@@ -81,7 +81,7 @@ class Worker:
         }
         self._engine = Engine(parts.url, parts.name, programs, around, ended=self._meter.run_ended)
         self._dispatcher = Dispatcher(self._engine.start, pictures().bucket, parts.flows)
-        self._desk = Desk(self._engine, parts.flows, pictures, self._health, self._meter.expose)
+        self._desk = Desk(self._engine, parts.flows, pictures, rules, self._health, self._meter.expose)
         self._engine.on_schedule(Clock(lambda: self._engine, rules, lambda: self._desk, parts.keep_days))
         self._watch = Watch(parts.name, parts.leases, self._engine.executors_with_work, self._engine.take_over)
 
