@@ -232,7 +232,8 @@ def test_conditions(text: str, scope: dict[str, Any], holds: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "$.a ==", "== 1", "$.a = 1", "($.a", "$.a)", "$.a b", "__import__('os')", "$.a == 1;", "x" * 2000, "&&"]
+    "text",
+    ["", "$.a ==", "== 1", "$.a = 1", "($.a", "$.a)", "$.a b", "__import__('os')", "$.a == 1;", "x" * 2000, "&&"],
 )
 def test_what_is_no_condition_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="condition"):
@@ -281,7 +282,9 @@ steps:
         assert words in told, (words, told)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "a: [", "version: v1\ntype: flow", "version: v1\ntype: flow\nsteps: []", "7"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "a: [", "version: v1\ntype: flow", "version: v1\ntype: flow\nsteps: []", "7"]
+)
 def test_what_is_no_flow_is_refused(text: str) -> None:
     with pytest.raises(BadDefinition):
         load_definition(text, "test", RESOURCES)

@@ -121,5 +121,8 @@ def test_a_run_has_the_same_name_for_the_same_version_and_rule_only() -> None:
     again = Event("created", "b", "a", "e1", 5, "17", "s3", "later")
     assert run_id("derive", event, "r") == run_id("derive", again, "r")
     others = [Event("created", "b", "a", "e2"), Event("created", "b", "b", "e1"), Event("created", "c", "a", "e1")]
-    names = {run_id("derive", other, "r") for other in others} | {run_id("derive", event, "s"), run_id("flow", event, "r")}
+    names = {run_id("derive", other, "r") for other in others} | {
+        run_id("derive", event, "s"),
+        run_id("flow", event, "r"),
+    }
     assert len(names | {run_id("derive", event, "r")}) == 6

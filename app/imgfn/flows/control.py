@@ -3,12 +3,15 @@
 Web workers and the command line need no engine of their own so. A verb is a method of `imgfn.flows.desk.Desk`.
 """
 
+import hashlib
 import json
+import os
 import socket
 import socketserver
+import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,15 @@ from imgfn.observability.log import log
 SECONDS = 30.0
 CONNECT_SECONDS = 2.0
 MAX_BYTES = 8_000_000
+MAX_PATH_BYTES = 107  # sockaddr_un
 NO_WORKER = "no worker runs on this machine; start one with `imgfn work`"
 
 
 class Server:
-    """Serves the public methods of `desk` on `<name>.sock` in `folder`."""
+    """Serves the public methods of `desk` on a socket in `folder`."""
 
     def __init__(self, folder: Path, name: str, desk: Any) -> None:
-        path = folder / f"{name}.sock"
+        path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:8]}.sock"
         path.unlink(missing_ok=True)
 
         class Handler(socketserver.StreamRequestHandler):
@@ -41,7 +45,8 @@ class Server:
             daemon_threads = True
             request_queue_size = 128
 
-        self._listener = Listener(str(path), Handler)
+        with _short(path) as address:
+            self._listener = Listener(address, Handler)
         self._path = path
         threading.Thread(target=self._listener.serve_forever, name="control", daemon=True).start()
 
@@ -91,10 +96,24 @@ class Worker:
         return sorted(self._folder.glob("*.sock"))
 
 
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name of `path` that fits: the kernel takes 107 bytes, and folders may lie deep."""
+    if len(os.fsencode(path)) <= MAX_PATH_BYTES or sys.platform != "linux":
+        yield str(path)
+        return
+    descriptor = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{path.name}"
+    finally:
+        os.close(descriptor)
+
+
 def _ask(path: Path, verb: str, given: Mapping[str, Any]) -> Any:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(CONNECT_SECONDS)
-        connection.connect(str(path))
+        with _short(path) as address:
+            connection.connect(address)
         connection.settimeout(SECONDS)
         connection.sendall(json.dumps({"verb": verb, "with": given}).encode() + b"\n")
         with connection.makefile("rb") as file:
