@@ -10,10 +10,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSConfig, Serializer
 from dbos import error as dbos_error
@@ -26,6 +28,7 @@ APPLICATION = "imgfn"
 VERSION = "1"  # of the programs: they change by adding only, so old runs go on under new code
 MAX_ATTEMPTS = 50  # starts of a run that takes its worker down with it
 THREADS = 64
+T = TypeVar("T")
 SQLITE = "sqlite:///"
 
 
@@ -109,7 +112,7 @@ class Engine:
                 name, worker_concurrency=queue.workers, polling_interval_sec=queue.poll, on_conflict="always_update"
             )
 
-    def close(self, seconds: int = 10) -> None:
+    def close(self, seconds: int = 3) -> None:
         """Stop; runs under way get `seconds` to end, the others go on at the next start."""
         DBOS.destroy(workflow_completion_timeout_sec=seconds)
 
@@ -136,14 +139,14 @@ class Engine:
         options |= {"workflow_timeout": timeout} if timeout else {}
         options |= {"priority": priority} if priority else {}
         try:
-            DBOS.enqueue_workflow_with_options(options, dict(given))  # type: ignore[arg-type]  # a TypedDict, by parts
+            _outside(DBOS.enqueue_workflow_with_options, options, dict(given))
         except dbos_error.DBOSWorkflowIDInUseError:
             return False
         return True
 
     def send(self, run: str, topic: str, answer: Any) -> None:
         """Answer a waiting run; the same answer twice is one."""
-        DBOS.send(run, answer, topic, idempotency_key=f"{run}~{topic}")
+        _outside(DBOS.send, run, answer, topic, idempotency_key=f"{run}~{topic}")
 
     def runs(
         self, *, kinds: Sequence[str] = (), states: Sequence[str] = (), details: bool = False, **how: Any
@@ -153,11 +156,11 @@ class Engine:
         names = {"prefix": "workflow_id_prefix", "executor": "executor_id"}
         asked |= {names.get(name, name): value for name, value in how.items() if value is not None}
         asked |= {"name": list(kinds or self._programs)} | ({"status": list(states)} if states else {})
-        return [_info(told) for told in DBOS.list_workflows(**asked)]
+        return [_info(told) for told in _outside(DBOS.list_workflows, **asked)]
 
     def look_up(self, run: str) -> RunInfo | None:
         """One run with what it was given and gave."""
-        told = DBOS.list_workflows(workflow_ids=[run])
+        told = _outside(DBOS.list_workflows, workflow_ids=[run])
         return _info(told[0]) if told else None
 
     def steps(self, run: str) -> list[dict[str, Any]]:
@@ -192,7 +195,7 @@ class Engine:
 
     def delete(self, runs: Sequence[str]) -> None:
         """Forget runs that have ended."""
-        DBOS.delete_workflows(list(runs))
+        _outside(DBOS.delete_workflows, list(runs))
 
     def executors_with_work(self) -> set[str]:
         """Whose runs are under way, living or dead."""
@@ -263,6 +266,11 @@ def prepare(url: str) -> None:
         with sqlite3.connect(path, timeout=30) as connection:
             connection.execute("pragma journal_mode=wal")
         connection.close()
+
+
+def _outside(call: Callable[..., T], *given: Any, **named: Any) -> T:
+    """`call` as if no run were under way in this thread: what is recorded in a step must not be a step again."""
+    return Context().run(partial(call, *given, **named))
 
 
 def _info(told: Any) -> RunInfo:
