@@ -15,7 +15,7 @@ from imgfn.renderpool.client import ProcessRenderer
 from imgfn.renderpool.inline import InlineRenderer
 from imgfn.service.rate_limit import PlanRate
 from imgfn.service.renderer import Renderer
-from imgfn.service.service import Service
+from imgfn.service.service import Listener, Service
 from imgfn.service.singleflight import SingleFlight
 from imgfn.service.styles import Styles, from_file, from_store
 from imgfn.stores.cached_stats import Remembered
@@ -23,6 +23,7 @@ from imgfn.stores.s3.credentials import Keys, KeySource
 
 if TYPE_CHECKING:
     from imgfn.config.settings import Settings
+    from imgfn.flows.journal import Journal
 
 
 @functools.cache
@@ -82,7 +83,32 @@ def build_service(chosen: "Settings") -> Service:
         auto_formats=chosen.auto_formats,
         max_source_bytes=chosen.max_source_bytes,
         keep_results=chosen.keep_results,
+        listener=build_listener(chosen),
     )
+
+
+def flows_folder(chosen: "Settings") -> Path:
+    """Where flows keep their journal, and their database unless it is PostgreSQL."""
+    return chosen.flows_folder or chosen.folder / "flows"
+
+
+def build_journal(chosen: "Settings") -> "Journal | None":
+    """Where events wait for a worker; None where no flows are configured."""
+    if chosen.flows_file is None:
+        return None
+    from imgfn.flows.journal import Journal
+
+    return Journal(flows_folder(chosen))
+
+
+def build_listener(chosen: "Settings") -> Listener | None:
+    """Who hears of uploads and deletes: the journal of flows, where there are any."""
+    journal = build_journal(chosen)
+    if journal is None:
+        return None
+    from imgfn.flows.publisher import Publisher
+
+    return Publisher(journal, chosen.s3_source_bucket)
 
 
 def build_sources(chosen: "Settings") -> Store:
@@ -101,12 +127,17 @@ def build_store(chosen: "Settings", area: str) -> Store:
 
         # A result that a power cut costs is made again; waiting for the disk costs more than a small render.
         return FolderStore(chosen.folder / area, durable=area == "sources")
+    return build_bucket(chosen, chosen.s3_source_bucket if area == "sources" else chosen.s3_result_bucket)
+
+
+def build_bucket(chosen: "Settings", bucket: str) -> Store:
+    """A store in one bucket of the configured S3."""
     from imgfn.stores.s3.store import MinioStore
 
     return MinioStore(
         endpoint=chosen.s3_endpoint,
         region=chosen.s3_region,
-        bucket=chosen.s3_source_bucket if area == "sources" else chosen.s3_result_bucket,
+        bucket=bucket,
         keys=build_keys(chosen),
         secure=chosen.s3_secure,
         virtual_host=chosen.s3_virtual_host,

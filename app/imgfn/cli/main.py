@@ -11,8 +11,11 @@ import click
 
 from imgfn import wiring
 from imgfn.cli.doctor import examine
+from imgfn.cli.flows import backfill, events, flows
+from imgfn.cli.settings import read_settings
+from imgfn.cli.work import start_beside, work
 from imgfn.config import tables
-from imgfn.config.settings import BadSettings, Settings
+from imgfn.config.settings import Settings
 from imgfn.core.faults import Fault, InvalidArgument
 from imgfn.core.formats import FORMATS, Format, sniff
 from imgfn.core.plan import Plan, parse_path, parse_step, suggestion
@@ -34,13 +37,22 @@ def main() -> None:
     """A self-hosted image service: upload a picture, GET any transformation of it by URL."""
 
 
+for _command in (work, flows, backfill, events):
+    main.add_command(_command)
+
+
 @main.command()
 @click.option("--sample", is_flag=True, help="Put a picture into an empty store and print what to try.")
-def serve(*, sample: bool) -> None:
+@click.option(
+    "--work/--no-work", default=True, help="Run a worker of flows beside the server, where rules are configured."
+)
+def serve(*, sample: bool, work: bool) -> None:
     """Start the server under gunicorn."""
-    settings = _settings()
+    settings = read_settings()
     if sample and not settings.exposed:  # an exposed server will refuse to start, and say why
         _offer_sample(settings)
+    if work and not settings.exposed:
+        start_beside(settings)
     # In this process's place, so that signals reach gunicorn and nothing is loaded before it forks.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "imgfn.server"])  # noqa: S606  # no shell is the point
 
@@ -55,7 +67,7 @@ def proc(plan: str, source: Path, target: Path) -> None:
     TARGET's extension is the format unless the plan says one; - is the standard output. Other pictures that the plan
     needs are looked for beside SOURCE.
     """
-    settings = _settings()
+    settings = read_settings()
     try:
         body, notes = _run(plan, source, target, settings)
     except Fault as fault:
@@ -77,7 +89,7 @@ def sign(target: str, seconds: int, key_id: str | None) -> None:
 
     For an upload grant: imgfn sign "/upload/a.png?max-bytes=1000000&type=image/png"
     """
-    keys = _settings().signing_key_secrets
+    keys = read_settings().signing_key_secrets
     if not target.startswith(("/proc/", "/upload/")):
         raise click.ClickException("what is signed begins with /proc/ or /upload/, without scheme and host")
     if not keys:
@@ -99,20 +111,12 @@ def operations() -> None:
 @main.command()
 def doctor() -> None:
     """Say what is configured, what can be reached and what is unsafe; exit 1 where something is broken."""
-    findings = examine(_settings())
+    findings = examine(read_settings())
     labels = {"fine": click.style("ok  ", fg="green"), "unsafe": click.style("!!  ", fg="yellow")}
     for finding in findings:
         click.echo(labels.get(finding.state, click.style("FAIL", fg="red")) + f"  {finding.words}")
     if any(finding.state == "broken" for finding in findings):
         sys.exit(1)
-
-
-def _settings() -> Settings:
-    try:
-        return wiring.settings()
-    except BadSettings as error:
-        click.echo(f"These settings cannot be used:\n{error}", err=True)
-        sys.exit(2)
 
 
 def _offer_sample(settings: Settings) -> None:

@@ -34,6 +34,11 @@ def count_waiting() -> int:
     return 8 * count_cores()  # a tenth of a second of small pictures, and room for 16 clients on two cores
 
 
+def count_flow_renders() -> int:
+    """half as many as cores"""
+    return max(1, count_cores() // 2)
+
+
 def _split(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -150,6 +155,35 @@ class Settings(BaseSettings):
     )
     open: bool = Field(False, description="listen beyond loopback without any token or key")
 
+    # Flows: events, derivatives, backfill and reviews (docs/flows.md)
+    flows_file: Path | None = Field(None, description="TOML file of rules: what becomes of new objects; none: no flows")
+    flows_folder: Path | None = Field(
+        None, description="journal and database of flows, on a local disk; none: flows in IMGFN_FOLDER"
+    )
+    flows_url: SecretStr | None = Field(
+        None, description="database of flows: postgresql://user:password@host/name for many machines; none: SQLite"
+    )
+    flow_renders: int = Field(
+        default_factory=count_flow_renders, gt=0, description="renders of flows at once on this machine"
+    )
+    flows_keep_days: float = Field(30, gt=0, description="days after which runs that succeeded are forgotten")
+    flow_secret: SecretStr | None = Field(
+        None, description="signs the links of answers, 16 characters or more; none: one of this machine"
+    )
+    events_token: SecretStr | None = Field(
+        None, description="bearer token of POST /events/s3 (several: commas between); none: no events are taken"
+    )
+    notice_urls: Words = Field(
+        (), description="URLs that flows may call, as prefixes; internal+http://… for hosts in private networks"
+    )
+    smtp_url: SecretStr | None = Field(
+        None, description="mail server of flows: smtp://user:password@host:587 or smtps://…"
+    )
+    mail_from: str = Field("", description="address that mail of flows comes from")
+    s3_public_bucket: str = Field(
+        "", description="S3: bucket that flows may publish to, beside the sources'; empty: none"
+    )
+
     # The server
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on")
@@ -187,6 +221,13 @@ class Settings(BaseSettings):
         if sandbox == "require" and seen.data.get("render") == "inline":
             raise ValueError("IMGFN_RENDER=inline renders in the caller, where there is none; set IMGFN_RENDER=process")
         return sandbox
+
+    @field_validator("flow_secret")
+    @classmethod
+    def _check_flow_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < 16:
+            raise ValueError("it has fewer than 16 characters")
+        return secret
 
     @field_validator("signing_keys")
     @classmethod

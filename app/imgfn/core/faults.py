@@ -87,6 +87,14 @@ class ObjectAlreadyExists(Fault):
     status, code, title = 409, "ObjectAlreadyExists", "Another object has this key"
 
 
+class AlreadyAnswered(Fault):
+    status, code, title = 409, "AlreadyAnswered", "This question has been answered"
+
+
+class NoLongerAsked(Fault):
+    status, code, title = 410, "NoLongerAsked", "Nobody waits for this answer any more"
+
+
 class EntityTooLarge(Fault):
     status, code, title = 413, "EntityTooLarge", "The upload is too large"
 

@@ -14,6 +14,8 @@ from imgfn.http.signing import verify
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from imgfn.config.settings import Settings
+
 SIGNATURE = re.compile(r"(?:^|&)signature=")
 Access = Literal["open", "styles-only", "signed-only"]
 
@@ -89,10 +91,15 @@ def grant_upload(exchange: Exchange) -> Grant:
 
 def require_admin(exchange: Exchange, deed: str) -> None:
     """Raise AccessDenied unless the request bears the admin token; always where none is configured."""
-    token = exchange.settings.admin_token
+    require_admin_token(exchange.request, exchange.settings, deed)
+
+
+def require_admin_token(request: Request, settings: "Settings", deed: str) -> None:
+    """As `require_admin`, of a request that no exchange has."""
+    token = settings.admin_token
     if token is None:
         raise AccessDenied(f"to {deed} is off here; the server has no admin token configured")
-    if not bears(exchange.request, token):
+    if not bears(request, token):
         raise AccessDenied(
             f"to {deed} needs the admin token",
             parameter="Authorization",

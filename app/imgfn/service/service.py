@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from imgfn.core.faults import (
     AccessDenied,
@@ -72,6 +72,18 @@ class StoredUpload:
     created: bool  # False: the same bytes were there already
 
 
+class Listener(Protocol):
+    """Hears of what was stored and deleted before the caller is answered; what it raises, the caller gets."""
+
+    def stored(self, stat: Stat) -> None:
+        """A source is stored, or its very bytes were there already."""
+        ...
+
+    def deleted(self, key: Key) -> None:
+        """A source is gone, and its results with it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Service:
     """The verbs. They raise Faults for all that a caller, a picture or a store can do wrong."""
@@ -84,6 +96,7 @@ class Service:
     auto_formats: Sequence[str]
     max_source_bytes: int
     keep_results: bool
+    listener: Listener | None = None
 
     def locate(self, plan: Plan, key: Key, quality: Quality) -> ResultRef:
         """Find the ETag from the stats of the sources alone. Raises NoSuchKey.
@@ -152,6 +165,7 @@ class Service:
                     fault.detail += f"; stored already: {', '.join(repr(str(done.stat.key)) for done in stored)}"
                 raise
             stored.append(StoredUpload(stat, header.width, header.height, header.format.name, file.sha256, created))
+            self._tell_stored(stat)
         return stored
 
     def save(self, ref: ResultRef, key: Key, *, overwrite: bool) -> Stat:
@@ -160,13 +174,22 @@ class Service:
         body = b"".join(content.chunks)
         file = Upload(key, io.BytesIO(body), len(body), hashlib.sha256(body).hexdigest())
         there = self._same_bytes(key, file, overwrite=overwrite)
-        return there or self._store(key, file, content.content_type, overwrite=overwrite)[0]
+        stat = there or self._store(key, file, content.content_type, overwrite=overwrite)[0]
+        self._tell_stored(stat)
+        return stat
 
     def delete(self, key: Key) -> None:
         """Remove a source and all results of it. Raises NoSuchKey."""
         self.sources.stat(key)
         self.sources.delete(key)
         self._forget_results(key)
+        if self.listener is not None:
+            self.listener.deleted(key)
+
+    def _tell_stored(self, stat: Stat) -> None:
+        # Also of bytes that were there: whoever tries again after a crash has their event told.
+        if self.listener is not None:
+            self.listener.stored(stat)
 
     def _same_bytes(self, key: Key, file: Upload, *, overwrite: bool) -> Stat | None:
         """The stat of what is stored under `key` if it is this very file; None where the name is free to take."""

@@ -13,7 +13,10 @@ from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer
 from imgfn.http.serve import serve
 from imgfn.observability import events, metrics
+from imgfn.web.answers import answers
+from imgfn.web.bucket_events import bucket_events
 from imgfn.web.documents import documents
+from imgfn.web.flows import flows
 from imgfn.web.playground import playground
 from imgfn.web.status import status
 
@@ -57,4 +60,7 @@ def create_flask() -> Flask:
     flask.register_blueprint(documents)
     flask.register_blueprint(playground)
     flask.register_blueprint(status)
+    flask.register_blueprint(bucket_events)
+    flask.register_blueprint(answers)
+    flask.register_blueprint(flows)
     return flask

@@ -3,8 +3,9 @@
 from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from imgfn import wiring
+from imgfn import wiring, wiring_flows
 from imgfn.core.faults import Fault, NotReady
+from imgfn.flows.exposition import merge
 from imgfn.http.openapi import operations_document
 from imgfn.observability import metrics
 
@@ -31,9 +32,12 @@ def tell_ready() -> Response:
 
 @status.get("/metrics")
 def tell_metrics() -> Response:
-    """Prometheus' text format, all workers added up."""
-    sandbox = wiring.service().renderer.sandbox()
-    return Response(metrics.expose(wiring.settings().render_processes, sandbox), content_type=CONTENT_TYPE_LATEST)
+    """Prometheus' text format, all web workers added up; workers of flows on this machine stand side by side."""
+    settings = wiring.settings()
+    body = metrics.expose(settings.render_processes, wiring.service().renderer.sandbox())
+    if wiring_flows.wanted(settings):
+        body += merge(wiring_flows.control(settings).call_all("metrics")).encode()
+    return Response(body, content_type=CONTENT_TYPE_LATEST)
 
 
 @status.get("/operations.json")
