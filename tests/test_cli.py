@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imgfn.core.registry import REGISTRY
-from tests.servers import ROOT, runtime_folder
+from tests.servers import ROOT, Minio, runtime_folder
 
 
 @pytest.fixture
@@ -108,7 +108,31 @@ def test_doctor_finds_a_sound_server_sound(tmp_path: Path):
 def test_doctor_fails_where_a_store_cannot_be_reached(tmp_path: Path):
     found = run(tmp_path, "doctor", store="minio", s3_endpoint="127.0.0.1:1", s3_access_key="a", s3_secret_key="b")
     assert found.returncode == 1
-    assert b"FAIL  the sources cannot be reached (bucket imgfn-sources at 127.0.0.1:1)" in found.stdout
+    assert b"FAIL  the sources cannot be reached (bucket imgfn-sources at https://127.0.0.1:1)" in found.stdout
+    assert b"is IMGFN_S3_ENDPOINT right, and the service running?" in found.stdout
+
+
+def test_doctor_takes_an_endpoint_as_a_url_and_says_where_each_store_is(tmp_path: Path):
+    keys = {"s3_access_key": "a", "s3_secret_key": "b"}
+    found = run(
+        tmp_path, "doctor", store="minio", result_store="folder", s3_endpoint="http://127.0.0.1:1", **keys
+    ).stdout.decode()
+    assert "(bucket imgfn-sources at http://127.0.0.1:1)" in found
+    assert f"ok    the results answer (folder {tmp_path / 'data' / 'results'})" in found
+
+
+def test_doctor_names_the_setting_where_tls_fails(tmp_path: Path, minio_server: Minio):
+    keys = {"s3_access_key": "a", "s3_secret_key": "b"}
+    found = run(tmp_path, "doctor", store="minio", s3_endpoint=f"https://{minio_server.endpoint}", **keys)
+    assert b"IMGFN_S3_SECURE=false" in found.stdout
+
+
+def test_doctor_knows_what_kubernetes_sets_for_a_service(tmp_path: Path):
+    links = {"service_host": "10.96.0.7", "service_port": "80", "port_80_tcp": "tcp://10.96.0.7:80"}
+    found = run(tmp_path, "doctor", port="tcp://10.96.0.7:80", **links).stdout.decode()
+    assert "IMGFN_PORT=tcp://10.96.0.7:80 is Kubernetes' link" in found
+    assert "is no setting;" not in found
+    assert "IMGFN_SERVICE_HOST" not in found
 
 
 def test_doctor_warns_of_what_is_unsafe(tmp_path: Path):

@@ -121,13 +121,12 @@ def build_sources(chosen: "Settings") -> Store:
 
 def build_store(chosen: "Settings", area: str) -> Store:
     """The store of the `sources` or of the `results`."""
-    kind = chosen.store if area == "sources" or chosen.result_store == "same" else chosen.result_store
-    if kind == "folder":
+    if _kind_of_store(chosen, area) == "folder":
         from imgfn.stores.folder.store import FolderStore
 
         # A result that a power cut costs is made again; waiting for the disk costs more than a small render.
         return FolderStore(chosen.folder / area, durable=area == "sources")
-    return build_bucket(chosen, chosen.s3_source_bucket if area == "sources" else chosen.s3_result_bucket)
+    return build_bucket(chosen, _bucket(chosen, area))
 
 
 def build_bucket(chosen: "Settings", bucket: str) -> Store:
@@ -135,7 +134,7 @@ def build_bucket(chosen: "Settings", bucket: str) -> Store:
     from imgfn.stores.s3.store import MinioStore
 
     return MinioStore(
-        endpoint=chosen.s3_endpoint,
+        endpoint=chosen.s3_address,
         region=chosen.s3_region,
         bucket=bucket,
         keys=build_keys(chosen),
@@ -148,6 +147,21 @@ def build_bucket(chosen: "Settings", bucket: str) -> Store:
         retries=chosen.store_retries,
         connections=chosen.threads,
     )
+
+
+def describe_store(chosen: "Settings", area: str) -> str:
+    """Where the `sources` or the `results` are, for people."""
+    if _kind_of_store(chosen, area) == "folder":
+        return f"folder {(chosen.folder / area).resolve()}"
+    return f"bucket {_bucket(chosen, area)} at {'https' if chosen.s3_secure else 'http'}://{chosen.s3_address}"
+
+
+def _kind_of_store(chosen: "Settings", area: str) -> str:
+    return chosen.store if area == "sources" or chosen.result_store == "same" else chosen.result_store
+
+
+def _bucket(chosen: "Settings", area: str) -> str:
+    return chosen.s3_source_bucket if area == "sources" else chosen.s3_result_bucket
 
 
 def build_keys(chosen: "Settings") -> KeySource:
@@ -172,6 +186,7 @@ def build_renderer(chosen: "Settings") -> Renderer:
         max_scans=chosen.max_scans,
         max_output_side=chosen.max_output_side,
         max_output_pixels=chosen.max_output_pixels,
+        max_seconds=chosen.render_seconds,
     )
     fonts = tuple(str(Path(folder).resolve()) for folder in chosen.font_dirs)
     if chosen.render == "inline":

@@ -52,3 +52,32 @@ def test_every_setting_has_a_format_and_a_help_line():
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert describe_format(field), name
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "secure", "address"),
+    [
+        ("http://127.0.0.1:9000", False, "127.0.0.1:9000"),
+        ("https://s3.example.com/", True, "s3.example.com"),
+        ("s3.example.com:443", True, "s3.example.com:443"),
+        ("http://[::1]:9000", False, "[::1]:9000"),
+    ],
+)
+def test_an_endpoint_may_be_a_url_whose_scheme_decides(endpoint, secure, address):
+    chosen = load_settings(s3_endpoint=endpoint)
+    assert (chosen.s3_secure, chosen.s3_address) == (secure, address)
+
+
+def test_a_plain_endpoint_leaves_the_scheme_to_its_own_setting():
+    assert not load_settings(s3_endpoint="a:9000", s3_secure="false").s3_secure
+
+
+@pytest.mark.parametrize("endpoint", ["http://a/bucket", "ftp://a", "", "a b", "http://user:secret@a", "a:port"])
+def test_an_endpoint_that_is_none_is_refused_with_what_was_expected(endpoint):
+    with pytest.raises(BadSettings, match=r"IMGFN_S3_ENDPOINT: it is neither host:port nor http://host:port"):
+        load_settings(s3_endpoint=endpoint)
+
+
+@pytest.mark.parametrize("link", ["tcp://10.96.0.7:80", "udp://[fd00::1]:53"])
+def test_a_port_that_is_a_service_link_is_left_aside(link):
+    assert load_settings(port=link).port == 8000

@@ -34,7 +34,8 @@ def hold(output: Output, milliseconds: Annotated[int, Int(0, 600_000)]) -> Outpu
 
 @operation(example="raise")
 def misbehave(
-    output: Output, how: Annotated[str, Choice(("spin", "segfault", "abort", "exit", "swell", "raise"))]
+    output: Output,
+    how: Annotated[str, Choice(("spin", "segfault", "abort", "exit", "swell", "raise", "wait", "late abort"))],
 ) -> Output:
     """Do what a broken decoder does."""
     match how:
@@ -51,6 +52,11 @@ def misbehave(
             bytearray(1 << 30)
         case "raise":
             raise RuntimeError("a bug in an operation")
+        case "wait":
+            time.sleep(4)
+        case "late abort":
+            time.sleep(0.6)
+            os.abort()
     return output
 
 

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from imgfn.core.faults import InternalError, SlowDown
 from imgfn.core.plan import parse_path
 from imgfn.imaging.limits import Limits
-from imgfn.renderpool.protocol import CLOCK, Job, Reply, load_header, send_job
+from imgfn.renderpool.protocol import BEGIN, Job, Reply, load_header, send_job
 from imgfn.renderpool.worker import answer
 from tests.rendering.conftest import ask, children, clock, events, hold, masters, wait_until
 
@@ -164,9 +164,9 @@ def test_a_process_counts_as_free_before_anybody_has_its_answer(source):
         memory.flush()
         send_job(ours, Job(None, Limits(), len(source.getvalue())).dump(), memory.fileno(), [])
         there = []
-        answer(theirs, lambda: there.append(ours.recv(1000)))
+        answer(theirs, 1, lambda: there.append(ours.recv(1000)))
         theirs.close()
-        assert [len(words) for words in there] == [CLOCK.size]
+        assert [len(words) for words in there] == [BEGIN.size]
         assert load_header(*Reply(ours).receive_rest(0)).format.name == "png"
 
 

@@ -3,10 +3,13 @@ import os
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 from PIL import Image
 
+from imgfn.server import metrics_folder
 from tests.servers import Server, serving
 
 
@@ -99,3 +102,20 @@ def test_a_renderer_that_dies_is_counted(tmp_path: Path):
             server.ask("/proc/rotate/33/blur/r_50,s_50/blur/r_50,s_50/blur/r_50,s_50/format/webp/a.png").status == 504
         )
         assert read_metrics(server)['imgfn_incidents_total{event="renderer_overran"}'] == 1
+
+
+def test_servers_that_start_at_once_sweep_the_same_folder(tmp_path: Path):
+    for _ in range(20):
+        for pid in range(4_000_000_000, 4_000_000_020):  # no process has such a number
+            (tmp_path / str(pid)).mkdir()
+            (tmp_path / str(pid) / "counter_0.db").touch()
+        (tmp_path / "not a number").touch()
+        together = Barrier(4)
+
+        def sweep(number: int) -> None:
+            together.wait()
+            metrics_folder.sweep(tmp_path, tmp_path / str(number))
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(sweep, range(4)))
+        assert [path.name for path in tmp_path.iterdir()] == ["not a number"]

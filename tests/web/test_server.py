@@ -2,9 +2,12 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,22 +33,67 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_it_is_alive_and_ready(server: Server):
-    for target, words in (("/healthz", b"alive\n"), ("/readyz", b"ready\n")):
+    for target, words in (
+        ("/healthz", b"alive\n"),
+        ("/readyz", b"ready\n"),
+        ("/healthz/stores", b"the stores answer\n"),
+    ):
         answer = server.ask(target)
         assert (answer.status, answer.body) == (200, words)
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_server_without_its_store_is_alive_and_not_ready(tmp_path: Path):
-    with serving(tmp_path, store="minio", s3_endpoint="127.0.0.1:1", s3_secure="false", s3_access_key="a",
+def test_a_server_without_its_store_is_alive_and_ready_and_says_which_store_is_away(tmp_path: Path):
+    with serving(tmp_path, store="minio", s3_endpoint="http://127.0.0.1:1", s3_access_key="a",
                  s3_secret_key="b") as lonely:  # fmt: skip
         assert lonely.ask("/healthz").status == 200
-        answer = lonely.ask("/readyz")
+        assert lonely.ask("/readyz").status == 200
+        answer = lonely.ask("/healthz/stores")
         assert answer.status == 503
         told = json.loads(answer.body)
         assert told["code"] == "NotReady"
         assert "store of the sources" in told["detail"]
         assert lonely.ask("/proc/a.png").status == 502
+
+
+def test_a_port_that_kubernetes_sets_for_a_service_is_left_aside(tmp_path: Path):
+    with serving(tmp_path, port="tcp://10.96.0.7:80", runtime_dir=str(tmp_path / "r")) as server:
+        assert server.ask("/healthz").status == 200
+        assert "enableServiceLinks" in server.log
+
+
+def test_a_runtime_folder_that_is_removed_while_running_is_made_again(tmp_path: Path):
+    with serving(tmp_path, workers="1") as server:
+        assert server.ask("/upload/a.png", "PUT", PICTURE).status == 201
+        assert server.ask("/proc/resize/w_20/a.png").status == 200
+        shutil.rmtree(tmp_path / "runtime")
+        assert server.ask("/proc/resize/w_21/a.png").status == 200
+        assert server.ask("/metrics").status == 200
+        assert server.ask("/readyz").status == 200
+        old = workers_of(server)
+        os.kill(old[0], signal.SIGKILL)
+        for _ in range(200):
+            if (now := workers_of(server)) and now != old:
+                break
+            time.sleep(0.05)
+        assert server.ask("/proc/resize/w_22/a.png").status == 200
+
+
+def workers_of(server: Server) -> list[int]:
+    pid = server.process.pid
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_full_runtime_folder_ends_the_server_with_a_line_that_says_why(tmp_path: Path, small_disk: Path):
+    with (small_disk / "full").open("wb") as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+    with (
+        pytest.raises(RuntimeError, match="runtime folder .* No space left on device.*IMGFN_RUNTIME_DIR"),
+        serving(tmp_path, runtime_dir=str(small_disk)),
+    ):
+        pass
 
 
 def test_the_whole_server_works_on_a_real_minio(tmp_path: Path, minio_server: Minio):

@@ -1,6 +1,7 @@
 """What `imgfn doctor` finds: what is configured, what can be reached, what is unsafe."""
 
 import difflib
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,17 +12,30 @@ from typing import Literal
 from dotenv import dotenv_values
 
 from imgfn import wiring
-from imgfn.config.environment import is_secret
+from imgfn.config.environment import SERVICE_VARIABLE, is_secret, note_service_link
 from imgfn.config.settings import PREFIX, Settings
 from imgfn.core.faults import Fault
 from imgfn.imaging import native
 from imgfn.imaging.text import fonts
+from imgfn.process import cgroups
 from imgfn.renderpool.client import ProcessRenderer
 from imgfn.renderpool.sandbox.layers import LAYERS, describe_missing
 
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 INSTALL_FONT = "Debian: apt-get install fonts-wqy-zenhei"
 INSTALL_FRIBIDI = "Debian: apt-get install libfribidi0"
+STORE_REMEDIES = {  # by words of the fault
+    "SSLError": "TLS fails: set IMGFN_S3_SECURE=false if it speaks plain HTTP, or SSL_CERT_FILE to its own CA's file",
+    "InvalidResponseError": "it does not speak S3 like this: set IMGFN_S3_SECURE=true if it speaks HTTPS",
+    "NewConnectionError": "nobody listens there: is IMGFN_S3_ENDPOINT right, and the service running?",
+    "NameResolutionError": "no machine has that name: is IMGFN_S3_ENDPOINT right?",
+    "no answer in time": "is IMGFN_S3_ENDPOINT right, and no firewall in between?",
+    "there is no bucket": "make it, or set IMGFN_S3_CREATE_BUCKETS=true; else see the key's rights",
+    "InvalidAccessKeyId": "see IMGFN_S3_ACCESS_KEY",
+    "SignatureDoesNotMatch": "see IMGFN_S3_SECRET_KEY",
+    "AccessDenied": "the key of IMGFN_S3_ACCESS_KEY may not read and write this bucket",
+    "RequestTimeTooSkewed": "set this machine's clock",
+}
 MIN_SECRET_CHARACTERS = 16
 START_SECONDS = 20.0  # that renderers may take, on a busy machine
 # Variables of ours that are no settings: for tests, or from a server to its workers.
@@ -58,19 +72,20 @@ def _examine_versions() -> Iterator[Finding]:
 
 def _examine_stores(settings: Settings) -> Iterator[Finding]:
     for area in ("sources", "results"):
-        if settings.store == "folder":
-            place = str((settings.folder / area).resolve())
-        else:
-            bucket = settings.s3_source_bucket if area == "sources" else settings.s3_result_bucket
-            place = f"bucket {bucket} at {settings.s3_endpoint}"
+        place = wiring.describe_store(settings, area)
         try:
             wiring.build_store(settings, area).check()
         except Fault as fault:
-            yield Finding("broken", f"the {area} cannot be reached ({place}): {fault.detail}")
+            yield Finding("broken", f"the {area} cannot be reached ({place}): {fault.detail}{find_remedy(fault)}")
         else:
             yield Finding("fine", f"the {area} answer ({place})")
-    if settings.store == "minio" and not settings.s3_secure and not settings.s3_endpoint.startswith(LOOPBACK):
-        yield Finding("unsafe", f"pictures and keys travel to {settings.s3_endpoint} without TLS (IMGFN_S3_SECURE)")
+    if settings.store == "minio" and not settings.s3_secure and not settings.s3_address.startswith(LOOPBACK):
+        yield Finding("unsafe", f"pictures and keys travel to {settings.s3_address} without TLS (IMGFN_S3_SECURE)")
+
+
+def find_remedy(fault: Fault) -> str:
+    """What to do where a store answers with this fault, to be said behind its own words; "" where nothing is known."""
+    return next((f"; {remedy}" for words, remedy in STORE_REMEDIES.items() if words in fault.detail), "")
 
 
 def _examine_rendering(settings: Settings) -> Iterator[Finding]:
@@ -88,7 +103,26 @@ def _examine_rendering(settings: Settings) -> Iterator[Finding]:
         f"{settings.render_processes} render processes, {settings.render_seconds:g} s and "
         f"{settings.render_memory_bytes // 2**20} MB each; {settings.render_queue} may wait",
     )
+    yield from _examine_cgroup(settings)
     yield from _examine_sandbox(settings)
+
+
+def _examine_cgroup(settings: Settings) -> Iterator[Finding]:
+    """Whether the renderers fit into what the container may have."""
+    quota, memory = cgroups.cpus(), cgroups.memory_bytes()
+    if quota is not None:
+        yield Finding(
+            "fine" if settings.render_processes <= max(1, math.ceil(quota)) else "unsafe",
+            f"{settings.render_processes} render processes share the {quota:g} CPUs of the cgroup's quota",
+        )
+    if memory is not None:
+        most = settings.render_processes * settings.render_memory_bytes
+        fits = most <= memory
+        yield Finding(
+            "fine" if fits else "unsafe",
+            f"all renderers together may take {most >> 20} of the {memory >> 20} MB that the cgroup allows"
+            + ("" if fits else "; the kernel would kill some (IMGFN_RENDER_PROCESSES, IMGFN_RENDER_MEMORY_BYTES)"),
+        )
 
 
 def _examine_sandbox(settings: Settings) -> Iterator[Finding]:
@@ -152,9 +186,13 @@ def _examine_access(settings: Settings) -> Iterator[Finding]:
 
 
 def _examine_names() -> Iterator[Finding]:
+    if note := note_service_link():
+        yield Finding("unsafe", note)
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     known |= {f"{PREFIX}{name.upper()}_FILE" for name, field in Settings.model_fields.items() if is_secret(field)}
     for name in sorted({*os.environ, *dotenv_values(".env")}):
+        if SERVICE_VARIABLE.fullmatch(name):
+            continue
         if name.upper().startswith(PREFIX) and name.upper() not in known | OTHER_VARIABLES:
             near = difflib.get_close_matches(name.upper(), known, n=1)
             yield Finding("unsafe", f"{name} is no setting" + (f"; is {near[0]} meant?" if near else ""))

@@ -1,11 +1,36 @@
 """How a setting is written as an environment variable, in words."""
 
+import os
+import re
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+
+SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://\S+:\d+")
+# What Kubernetes sets in every pod for a Service called imgfn, beside IMGFN_PORT.
+SERVICE_VARIABLE = re.compile(r"IMGFN_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+
+
+def is_service_link(value: object) -> bool:
+    """Whether a value is what Kubernetes writes into <SERVICE>_PORT: tcp://10.96.0.7:80, meant for nobody.
+
+    https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
+    """
+    return isinstance(value, str) and SERVICE_LINK.fullmatch(value) is not None
+
+
+def note_service_link() -> str | None:
+    """What to say of IMGFN_PORT where Kubernetes has set it; None where it is ours."""
+    value = os.environ.get("IMGFN_PORT")
+    if not is_service_link(value):
+        return None
+    return (
+        f"IMGFN_PORT={value} is Kubernetes' link to a Service called imgfn and no setting of ours; it is left aside "
+        "(enableServiceLinks: false in the pod stops it, and the container may set IMGFN_PORT itself)"
+    )
 
 
 def is_secret(field: FieldInfo) -> bool:

@@ -10,13 +10,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from imgfn.config.environment import describe_default, describe_format, is_secret
+from imgfn.config.environment import describe_default, describe_format, is_secret, is_service_link
 from imgfn.core.formats import FORMATS
+from imgfn.process import cgroups
 from imgfn.process.private_folder import longest_parent_bytes, temporary_folder
 from imgfn.process.slots import CORES
 
 MB = 1024 * 1024
 PREFIX = "IMGFN_"
+MOST_RENDER_BYTES = 1024 * MB
+LEAST_RENDER_BYTES = 640 * MB  # a renderer's libraries take half of it, of address space and not of memory
+RENDERERS_SHARE = 0.75  # of a cgroup's memory; the rest is the web workers'
+ENDPOINT = re.compile(r"(https?://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(:\d{1,5})?/?")
 SIGNING_KEY = re.compile(r"([A-Za-z0-9_-]{1,32}):([^,\s]{16,})")
 
 
@@ -25,8 +30,18 @@ class BadSettings(Exception):
 
 
 def count_cores() -> int:
-    """as many as cores"""
-    return len(CORES)
+    """as many as cores, fewer in a small cgroup"""
+    cores = cgroups.usable_cores(len(CORES))
+    memory = cgroups.memory_bytes()
+    return cores if memory is None else max(1, min(cores, int(memory * RENDERERS_SHARE) // LEAST_RENDER_BYTES))
+
+
+def count_render_bytes() -> int:
+    """1073741824, less in a small cgroup"""
+    memory = cgroups.memory_bytes()
+    if memory is None:
+        return MOST_RENDER_BYTES
+    return max(LEAST_RENDER_BYTES, min(MOST_RENDER_BYTES, int(memory * RENDERERS_SHARE) // count_cores()))
 
 
 def count_waiting() -> int:
@@ -70,9 +85,9 @@ class Settings(BaseSettings):
     # The store
     store: Literal["folder", "minio"] = Field("folder", description="where pictures live: folder or minio (any S3)")
     folder: Path = Field(Path("data"), description="folder store: where sources/ and results/ lie")
-    s3_endpoint: str = Field("127.0.0.1:9000", description="S3: host:port without a scheme")
+    s3_endpoint: str = Field("127.0.0.1:9000", description="S3: host:port, or a URL, whose scheme says s3_secure")
     s3_region: str = Field("us-east-1", description="S3: region")
-    s3_secure: bool = Field(True, description="S3: use HTTPS")
+    s3_secure: bool = Field(True, validate_default=True, description="S3: use HTTPS")
     s3_access_key: SecretStr | None = Field(None, description="S3: access key id; none: Function Compute's credentials")
     s3_secret_key: SecretStr | None = Field(None, description="S3: secret access key")
     s3_session_token: SecretStr | None = Field(None, description="S3: session token of temporary credentials")
@@ -112,7 +127,9 @@ class Settings(BaseSettings):
         "best-effort", description="require: refuse to start where a layer of the renderers' sandbox is missing"
     )
     render_seconds: float = Field(10.0, gt=0, description="wall-clock deadline of one render")
-    render_memory_bytes: int = Field(1024 * MB, gt=0, description="address space of one renderer")
+    render_memory_bytes: int = Field(
+        default_factory=count_render_bytes, gt=0, description="address space of one renderer"
+    )
     render_processes: int = Field(default_factory=count_cores, gt=0, description="renders at once on this machine")
     render_queue: int = Field(default_factory=count_waiting, ge=0, description="renders that may wait; more get 503")
     render_recycle: int = Field(500, gt=0, description="renders after which a renderer is replaced")
@@ -208,6 +225,24 @@ class Settings(BaseSettings):
             raise ValueError(f"its path has {length} bytes; expected at most {most}, for the sockets in it")
         return folder
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _leave_service_links(cls, value: Any) -> Any:
+        return cls.model_fields["port"].default if is_service_link(value) else value
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _check_endpoint(cls, endpoint: str) -> str:
+        if not ENDPOINT.fullmatch(endpoint):
+            raise ValueError("it is neither host:port nor http://host:port nor https://host:port")
+        return endpoint
+
+    @field_validator("s3_secure", mode="before")
+    @classmethod
+    def _believe_scheme(cls, secure: Any, seen: ValidationInfo) -> Any:
+        scheme, colon, _ = seen.data.get("s3_endpoint", "").partition("://")
+        return scheme == "https" if colon else secure
+
     @field_validator("s3_result_bucket")
     @classmethod
     def _keep_buckets_apart(cls, name: str, seen: ValidationInfo) -> str:
@@ -244,6 +279,11 @@ class Settings(BaseSettings):
         """The secrets of `signing_keys` by their ids; the first signs, all verify."""
         found = SIGNING_KEY.findall(self.signing_keys.get_secret_value()) if self.signing_keys else []
         return dict(found)
+
+    @property
+    def s3_address(self) -> str:
+        """host:port of `s3_endpoint`."""
+        return self.s3_endpoint.rpartition("://")[2].rstrip("/")
 
     @property
     def exposed(self) -> bool:

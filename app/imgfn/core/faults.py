@@ -115,6 +115,10 @@ class ImageTooLarge(Fault):
     status, code, title = 422, "ImageTooLarge", "The image is over a limit"
 
 
+class PlanTooCostly(Fault):
+    status, code, title = 422, "PlanTooCostly", "The plan would take too long on this image"
+
+
 class TooManyPlans(Fault):
     status, code, title = 429, "TooManyPlans", "Too many new results of one picture"
 

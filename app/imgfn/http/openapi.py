@@ -44,7 +44,8 @@ def openapi_document() -> dict[str, Any]:
         "/operations.json": {"get": _document("The operations and their parameters")},
         "/openapi.json": {"get": _document("This document")},
         "/healthz": {"get": _document("Whether the process lives")},
-        "/readyz": {"get": _document("Whether the stores answer", 503)},
+        "/readyz": {"get": _document("Whether this process can answer, its stores left aside", 503)},
+        "/healthz/stores": {"get": _document("Whether the stores answer", 503)},
     }
     for operation in REGISTRY:
         arguments = [_arguments(operation)] if operation.params else []

@@ -10,6 +10,7 @@ from imgfn.core.kinds import WatermarkImage
 from imgfn.core.output import Output, Report
 from imgfn.core.plan import Plan, Step, parse_oss
 from imgfn.imaging.codecs.encode import encode
+from imgfn.imaging.cost import refuse_too_costly
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.picture import Picture, Source
 
@@ -29,12 +30,15 @@ def render(
 ) -> Rendered:
     """Do `plan` to `source`; `watermarks` are the other objects that the plan names.
 
-    Raises UnsupportedMediaType, BadImage, ImageTooLarge, and InvalidArgument where an argument does not suit this
+    Raises UnsupportedMediaType, BadImage, ImageTooLarge, PlanTooCostly, and InvalidArgument where an argument does not suit this
     picture.
     """
     start = time.perf_counter()
     opened = Source.of(source, limits)
-    answer = _do(plan.steps, Picture.of(opened, _output(plan.steps)), watermarks or {})
+    output = _output(plan.steps)
+    picture = Picture.of(opened, output)
+    refuse_too_costly(opened, plan.steps, output)
+    answer = _do(plan.steps, picture, watermarks or {})
     if isinstance(answer, Report):
         spent = (time.perf_counter() - start) * 1000
         return Rendered(answer.body, answer.content_type, (), _shares(opened, spent, 0.0))

@@ -5,6 +5,7 @@ import os
 import struct
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
@@ -97,6 +98,7 @@ def expose(renderers: int, sandbox: Mapping[str, str] | None = None) -> bytes:
     """
     registry = CollectorRegistry()
     if METRICS_FOLDER in os.environ:
+        Path(os.environ[METRICS_FOLDER]).mkdir(mode=0o700, parents=True, exist_ok=True)  # swept by a tmp cleaner
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it untyped
     else:
         registry = REGISTRY

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -18,6 +18,7 @@ from imgfn.observability.events import observe_incident
 from imgfn.observability.log import log
 from imgfn.process.scheduler import turn
 from imgfn.renderpool.backpressure import Room
+from imgfn.renderpool.deaths import Death
 from imgfn.renderpool.launcher import Pool, Shape
 from imgfn.renderpool.protocol import (
     Job,
@@ -72,7 +73,7 @@ class ProcessRenderer:
         *,
         require_sandbox: bool = False,
     ) -> None:
-        self._limits = limits
+        self._limits = replace(limits, max_seconds=seconds)
         self._seconds = seconds
         self._memory_bytes = memory_bytes
         shape = Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs, require_sandbox)
@@ -99,6 +100,10 @@ class ProcessRenderer:
         if complaint := complain(report):
             raise SandboxIncomplete(complaint)
 
+    def runs(self) -> bool:
+        """Whether the pool lives, be it ever so busy."""
+        return self._pool.runs()
+
     def close(self) -> None:
         """Need the pool no more; the last client's going ends it. A later call joins again."""
         self._pool.close()
@@ -117,9 +122,7 @@ class ProcessRenderer:
 
     def _ask(self, plan: str | None, source: JobSource, watermarks: list[bytes], load: Load[T]) -> T:
         """What a process makes of one job; a Fault where it refuses it or dies over it."""
-        if self._quarantine.holds(source.file, source.size):
-            observe_incident("image_in_quarantine", plan=plan, bytes=source.size)
-            raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
+        self._refuse_suspects(plan, source)
         job = Job(plan, self._limits, source.size, [len(watermark) for watermark in watermarks]).dump()
         descriptor = share(source.file)
         try:
@@ -132,14 +135,10 @@ class ProcessRenderer:
                             return load(told, body)
                         fault, trace = load_fault(told)
                     except (ConnectionError, BlockingIOError, ProtocolError) as error:
-                        seconds = time.monotonic() - begun
-                        if seconds >= 0.9 * self._seconds:
-                            raise self._overran(source, seconds) from error
-                        # A process that dies with its whole pool says nothing about the picture.
-                        time.sleep(LOCK_RELEASE_GRACE_SECONDS)
-                        if self._pool.runs():
-                            raise self._crashed(source, seconds) from error
-                        continue
+                        reason = self._explain(error, plan, source, answer.number, begun)
+                        if reason is None:
+                            continue
+                        raise reason from error
                 if trace:
                     log.error("render_failed", plan=plan, trace=trace)
                 raise fault
@@ -169,6 +168,7 @@ class ProcessRenderer:
                 return answer, begun
             except BlockingIOError as error:
                 answer.close()
+                self._pool.end_if_silent()
                 raise SlowDown("the queue of renders does not move", headers=RETRY_AFTER) from error
             except ConnectionError:
                 answer.close()
@@ -192,17 +192,49 @@ class ProcessRenderer:
                 self._room.took()
                 return connection
 
-    def _overran(self, source: JobSource, seconds: float) -> Fault:
-        self._strike("renderer_overran", source, seconds)
-        return RenderTimeout(f"the picture took longer than {self._seconds:g} seconds to make")
+    def _refuse_suspects(self, plan: str | None, source: JobSource) -> None:
+        """Raise BadImage for a picture that crashed renderers, RenderTimeout for a plan that overran on it."""
+        if self._quarantine.holds(source.file, source.size):
+            observe_incident("image_in_quarantine", plan=plan, bytes=source.size)
+            raise BadImage("this image crashed its renderer twice and is not tried again for some minutes")
+        if self._quarantine.holds(source.file, source.size, plan or ""):
+            observe_incident("plan_in_quarantine", plan=plan, bytes=source.size)
+            raise RenderTimeout(
+                f"this plan took longer than {self._seconds:g} seconds on this image twice, and is not tried again on "
+                "it for some minutes; other plans are"
+            )
 
-    def _crashed(self, source: JobSource, seconds: float) -> Fault:
+    def _explain(
+        self, error: Exception, plan: str | None, source: JobSource, number: int, begun: float
+    ) -> Fault | None:
+        """Why the renderer of that number gave no answer; None where its whole pool died: that says nothing."""
+        seconds = time.monotonic() - begun
+        if isinstance(error, BlockingIOError):  # past its deadline, and its master has not noticed
+            self._pool.end_if_silent()
+            return self._hung(seconds)
+        if not isinstance(error, ProtocolError):
+            time.sleep(LOCK_RELEASE_GRACE_SECONDS)
+            if not self._pool.runs():
+                return None
+            match self._pool.find_death(number):
+                case Death.OVERRAN:
+                    self._strike("renderer_overran", source, seconds, plan or "")
+                    return RenderTimeout(f"the picture took longer than {self._seconds:g} seconds to make")
+                case Death.KILLED:
+                    observe_incident("renderer_killed", plan=plan, bytes=source.size, seconds=round(seconds, 3))
+                    return SlowDown("the renderer was killed from outside", headers=RETRY_AFTER)
+                case Death.HUNG:
+                    return self._hung(seconds)
         self._strike("renderer_crashed", source, seconds)
         return BadImage("the image crashed its renderer")
 
-    def _strike(self, event: str, source: JobSource, seconds: float) -> None:
-        digest = self._quarantine.record_crash(source.file, source.size)
-        observe_incident(event, sha256=digest, seconds=round(seconds, 3))
+    def _hung(self, seconds: float) -> Fault:
+        observe_incident("renderer_hung", seconds=round(seconds, 3))
+        return SlowDown("the renderer did not move and is replaced", headers=RETRY_AFTER)
+
+    def _strike(self, event: str, source: JobSource, seconds: float, plan: str | None = None) -> None:
+        digest = self._quarantine.record(source.file, source.size, plan)
+        observe_incident(event, sha256=digest, seconds=round(seconds, 3), **({"plan": plan} if plan else {}))
 
     def _report_death(self) -> Fault:
         """The fault of a pool that dies again and again: never the caller's, and another try may find it alive."""

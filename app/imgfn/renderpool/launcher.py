@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from imgfn.process.private_folder import private_folder
 from imgfn.process.slots import CORES, own_seat
+from imgfn.renderpool import deaths
+from imgfn.renderpool.deaths import Death
 from imgfn.renderpool.installation import fingerprint
 from imgfn.renderpool.sandbox import layers
 from imgfn.renderpool.sandbox.posix import POOL, RENDERING
@@ -48,13 +51,14 @@ class Pool:
 
     def __init__(self, shape: Shape, runtime_dir: Path | None) -> None:
         self._shape = shape
-        self._folder = private_folder(runtime_dir, fingerprint(shape))
+        self._parent, self._folder_name = runtime_dir, fingerprint(shape)
+        self._folder = self._make_folder()
         self._lease: int | None = None
         first = own_seat() % shape.processes
         sockets = [self._folder / f"socket.{seat:03}" for seat in range(shape.processes)]
         self._sockets = [*sockets[first:], *sockets[:first]]  # the preferred one first
         self.quarantine_dir = self._folder / "quarantine"
-        self.quarantine_dir.mkdir(mode=0o700, exist_ok=True)
+        self._deaths = self._folder / "deaths"
 
     def connect(self) -> socket.socket:
         """A connection that waits for a free process. Starts the pool where there is none.
@@ -70,7 +74,11 @@ class Pool:
             return self._connect()
 
     def start(self) -> None:
-        """Hold the lease and make sure that a pool runs. Of several callers, in whatever processes, one starts it."""
+        """Hold the lease and make sure that a pool runs. Of several callers, in whatever processes, one starts it.
+
+        The folder is made again where somebody has removed it, such as who tidies up the temporary one.
+        """
+        self._make_folder()
         with (self._folder / "start.lock").open("wb") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             if self._lease is None or not self.runs():
@@ -94,6 +102,8 @@ class Pool:
             os.close(self._lock("alive", fcntl.LOCK_SH | fcntl.LOCK_NB))
         except BlockingIOError:
             return all(path.exists() for path in self._sockets)
+        except FileNotFoundError:
+            pass
         return False
 
     def sandbox(self, seconds: float = 0.0) -> layers.Report | None:
@@ -108,9 +118,27 @@ class Pool:
                 return layers.merge(reports) if reports else None
             time.sleep(POLL_SECONDS)
 
+    def find_death(self, number: int) -> Death:
+        """How the renderer of that number ended, which has gone in the middle of a job."""
+        return deaths.find(self._deaths, number)
+
+    def end_if_silent(self) -> None:
+        """Kill a pool whose master does not move: stopped, or in a call that hangs. The next caller starts another."""
+        if deaths.master_is_silent(self._deaths) and self.runs():
+            with suppress(OSError, ValueError):
+                kill_tree(int((self._folder / "pid").read_text()))
+
     def log_tail(self) -> str:
         """The end of what the latest pool has logged."""
-        return (self._folder / "pool.log").read_text(errors="replace")[-4000:]
+        try:
+            return (self._folder / "pool.log").read_text(errors="replace")[-4000:]
+        except OSError as error:
+            return str(error)
+
+    def _make_folder(self) -> Path:
+        folder = private_folder(self._parent, self._folder_name)
+        (folder / "quarantine").mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
@@ -140,6 +168,14 @@ class Pool:
         alive = self._lock("alive", fcntl.LOCK_EX)
         try:
             with ExitStack() as stack:
+                deaths_file = deaths.create(self._deaths)
+                stack.callback(os.close, deaths_file)
+                passed = [deaths_file]
+                proc = None
+                with suppress(OSError):  # not on this platform
+                    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+                    stack.callback(os.close, proc)
+                    passed.append(proc)
                 listeners = [stack.enter_context(self._listen(path)).fileno() for path in sorted(self._sockets)]
                 log = stack.enter_context((self._folder / "pool.log").open("wb"))
                 report = stack.enter_context((self._folder / "report").open("wb")).fileno()
@@ -149,6 +185,8 @@ class Pool:
                     "lease": lease,
                     "alive": alive,
                     "report": report,
+                    "deaths": deaths_file,
+                    "proc": proc,
                     "cores": CORES,
                     "rules": asdict(launch.rules),
                     "failed": failed,
@@ -165,9 +203,10 @@ class Pool:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
-                    pass_fds=(*listeners, lease, alive, report),
+                    pass_fds=(*listeners, lease, alive, report, *passed),
                     start_new_session=True,
                 )
+                (self._folder / "pid").write_text(str(process.pid))
         finally:
             os.close(lease)
             os.close(alive)
@@ -185,8 +224,7 @@ class Pool:
             host_root=(root.st_dev, root.st_ino),
             require=shape.require_sandbox,
         )
-        gunicorn = (sys.executable, "-P", "-m", "gunicorn", "--config", "python:imgfn.renderpool.supervisor")
-        launch = Launch(rules, (*gunicorn, "imgfn.renderpool.worker:answer"), dict(os.environ))
+        launch = Launch(rules, (sys.executable, "-P", "-m", "imgfn.renderpool"), dict(os.environ))
         return launch, layers.apply("launch", launch)
 
     def _listen(self, path: Path) -> socket.socket:
@@ -198,3 +236,12 @@ class Pool:
             max(0, self._shape.queue // self._shape.processes - 1)
         )  # the kernel lets one more wait than this
         return listener
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all that descend from it, the youngest first."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            with suppress(OSError):
+                kill_tree(int(child))
+    os.kill(pid, signal.SIGKILL)

@@ -1,8 +1,9 @@
 """What client and children say to each other over a unix socket: lines of JSON, bytes, and one descriptor.
 
 A job is a line, the bytes of its watermark images, and with its first byte a descriptor of the source, read only. The
-child says what time it is as soon as it has the connection. So the client knows when its job began, whatever time that
-spent in the queue before, and a connection that ends earlier has tried nothing: it can be made again elsewhere.
+child says what time it is and who it is as soon as it has the connection. So the client knows when its job began,
+whatever time that spent in the queue before, and a connection that ends earlier has tried nothing: it can be made again
+elsewhere.
 An answer is a line and the bytes of a result. A broken decoder may have written it: nothing is ever unpickled.
 """
 
@@ -35,7 +36,8 @@ CONTENT_TYPES = {
     "application/json",
     "text/plain; charset=utf-8",
 }
-CLOCK = struct.Struct("d")  # seconds, by the monotonic clock, which all processes of a machine share
+# When a job begins, in seconds by the monotonic clock, which all processes of a machine share; and whose job it is.
+BEGIN = struct.Struct("dq")
 TIMEVAL = struct.Struct("ll")  # socket(7)
 LINE_BYTES = 1 << 20  # an answer's line is no longer: the longest has a trace in it
 BUFFER_BYTES = 1 << 16  # so that most answers come in one piece
@@ -95,12 +97,12 @@ def send_job(sock: socket.socket, job: bytes, source: int, watermarks: Sequence[
         sock.sendall(message[sent:])
 
 
-def receive_job(sock: socket.socket) -> tuple[Job, BinaryIO, list[bytes]]:
-    """Say that a job is taken on, and take it: with its source and its watermarks.
+def receive_job(sock: socket.socket, number: int) -> tuple[Job, BinaryIO, list[bytes]]:
+    """Say that the renderer of that number takes a job on, and take it: with its source and its watermarks.
 
     ConnectionError where the other side ends earlier.
     """
-    sock.sendall(CLOCK.pack(time.monotonic()))
+    sock.sendall(BEGIN.pack(time.monotonic(), number))
     start, descriptors, _, _ = socket.recv_fds(sock, 1, 1)
     if not descriptors:
         raise _gone()
@@ -128,10 +130,12 @@ class Reply(io.BufferedReader):
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(_Gathered(connection), BUFFER_BYTES)
+        self.number = 0
 
     def receive_begin(self) -> float:
-        """When the job was taken on; ConnectionError where it was not."""
-        began: float = CLOCK.unpack(_read(self, CLOCK.size))[0]
+        """When the job was taken on, by the renderer that is `number` from now on; ConnectionError where it was not."""
+        began: float
+        began, self.number = BEGIN.unpack(_read(self, BEGIN.size))
         return began
 
     def receive_rest(self, most: int) -> tuple[dict[str, Any], bytes]:

@@ -17,6 +17,7 @@ from typing import Any
 from imgfn.imaging import memory
 from imgfn.imaging.text.fonts import set_font_dirs
 from imgfn.process.slots import keep_to_core, take_seat
+from imgfn.renderpool import heartbeat
 from imgfn.renderpool.sandbox import layers
 from imgfn.renderpool.sandbox.posix import POOL, lift_deadline
 from imgfn.renderpool.sandbox.report import forget_report, write_report
@@ -34,7 +35,7 @@ bind = [f"fd://{listener}" for listener in _pool["listeners"]]
 workers = _pool["processes"]
 worker_class = RenderWorker
 preload_app = True
-timeout = 0  # gunicorn's own would also strike idle workers when a cloud function is thawed; see pre_request
+timeout = 0  # see pre_request, and imgfn.renderpool.__main__
 max_requests = _pool["recycle"]
 max_requests_jitter = max(1, max_requests // 10)
 control_socket_disable = True
@@ -44,6 +45,10 @@ loglevel = "warning"
 
 PR_SET_PDEATHSIG = 1
 BOOT_ERROR = 3  # gunicorn's own status of a worker with which another try is in vain
+OOM_SCORE = 500  # of 1000: where memory ends the kernel takes a renderer, not a web worker (proc(5))
+
+job_seconds: float = _pool["seconds"]
+deaths_file: int = _pool["deaths"]
 
 
 def on_starting(_server: Any) -> None:
@@ -70,7 +75,11 @@ def _end_with_the_last_client() -> None:
     os._exit(0)
 
 
-pre_fork = take_seat
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a renderer its seat, from which nothing was heard yet."""
+    take_seat(server, worker)
+    heartbeat.start(worker.seat)
+    worker.silence = heartbeat.Silence()
 
 
 def post_fork(_server: Any, worker: Any) -> None:
@@ -81,6 +90,16 @@ def post_fork(_server: Any, worker: Any) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(_pool["lease"])
     os.close(_pool["alive"])
+    os.close(deaths_file)
+    if _pool["proc"] is not None:
+        raise_oom_score(_pool["proc"])
+
+
+def raise_oom_score(proc: int) -> None:
+    """Have the kernel take this process first where memory ends. `proc` is /proc, which bubblewrap hides; it closes."""
+    with suppress(OSError), os.fdopen(os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=proc), "w") as file:
+        file.write(str(OOM_SCORE))
+    os.close(proc)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import itertools
-import mmap
 import os
 import socket
 import time
@@ -22,6 +21,7 @@ from imgfn.imaging.codecs.decode import inspect
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import render
 from imgfn.ops import load_operations
+from imgfn.renderpool import heartbeat
 from imgfn.renderpool.protocol import (
     Job,
     dump_fault,
@@ -42,12 +42,11 @@ WAIT_SECONDS = 0.5  # between two looks whether the master lives
 GRACE_SECONDS = 0.003  # within which an idle process takes its own job: who runs on its core may end a slice first
 
 Reply = tuple[Mapping[str, object], bytes]
-_busy = mmap.mmap(-1, mmap.PAGESIZE)  # what each process tells the others of itself, by its seat
 
 
-def answer(sock: socket.socket, done: Callable[[], None]) -> None:
-    """Take one job from `sock`, do it, call `done` and answer."""
-    job, file, watermarks = receive_job(sock)
+def answer(sock: socket.socket, number: int, done: Callable[[], None]) -> None:
+    """Take one job from `sock` as the renderer of that number, do it, call `done` and answer."""
+    job, file, watermarks = receive_job(sock, number)
     with file:
         line, body = work(job, file, watermarks)
     done()
@@ -90,6 +89,7 @@ class RenderWorker(SyncWorker):  # type: ignore[misc]  # untyped there
     """
 
     seat: int
+    age: int  # its number in the pool
 
     def run(self) -> None:
         """Take job after job until told to stop."""
@@ -101,15 +101,16 @@ class RenderWorker(SyncWorker):  # type: ignore[misc]  # untyped there
             if not self.alive or not self.is_parent_alive():
                 return
             # Others come first in their turn: a process may be busy for long, and who waits for it must not.
-            if (_busy[other] and self._take(other)) or self._take(own):
+            if (heartbeat.is_busy(other) and self._take(other)) or self._take(own):
                 continue
+            self._tell(busy=False)
             try:
                 ready = self.wait(WAIT_SECONDS) or ()
             except StopWaiting:
                 return
             for seat, listener in enumerate(self.sockets):
                 if seat != own and listener in ready:
-                    if not _busy[seat]:
+                    if not heartbeat.is_busy(seat):
                         time.sleep(GRACE_SECONDS)  # its own process has been woken too
                     if self._take(seat):
                         break  # our own may have come meanwhile, or our last
@@ -127,13 +128,13 @@ class RenderWorker(SyncWorker):  # type: ignore[misc]  # untyped there
         client.setblocking(True)
         with client, suppress(OSError):  # a client may go away at any time
             # Whoever gets the answer may run before we do: its next job must not look as if it had to wait for long.
-            self.wsgi(client, partial(self._tell, busy=False))
+            self.wsgi(client, self.age, partial(self._tell, busy=False))
         self.cfg.post_request(self, None, None, None)
         self._tell(busy=False)  # also where a client went away
         return True
 
     def _tell(self, *, busy: bool) -> None:
-        _busy[self._own] = busy
+        heartbeat.beat(self._own, busy=busy)
 
     def notify(self) -> None:
         """Say nothing: without a timeout nobody listens, and a heartbeat would need a call that is forbidden."""

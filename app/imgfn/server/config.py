@@ -6,10 +6,12 @@ import resource
 import shutil
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from imgfn import wiring
+from imgfn.config.environment import note_service_link
 from imgfn.config.settings import BadSettings, Settings, load_settings
 from imgfn.core.faults import Fault
 from imgfn.observability.events import METRICS_FOLDER, capture_logging, configure_logging
@@ -17,6 +19,7 @@ from imgfn.observability.log import log
 from imgfn.process.private_folder import private_folder
 from imgfn.process.slots import SEAT, keep_to_core, take_seat
 from imgfn.renderpool.sandbox.layers import SandboxIncomplete
+from imgfn.server import metrics_folder
 from imgfn.server.worker import Worker
 
 OWN_DESCRIPTORS = 30  # of a worker that does nothing
@@ -87,24 +90,28 @@ os.environ[METRICS_FOLDER] = str(_metrics_folder)
 
 
 def on_starting(_server: Any) -> None:
-    """Make the folder of the metrics, and remove those of servers that were killed."""
-    for old in _metrics_folder.parent.iterdir():
-        if old == _metrics_folder or not _lives(int(old.name)):
-            shutil.rmtree(old)
-    _metrics_folder.mkdir(mode=0o700)
+    """Say what was set aside, and make the folder of the metrics."""
+    if note := note_service_link():
+        log.warning("setting_left_aside", note=note)
+    metrics_folder.sweep(_metrics_folder.parent, own=_metrics_folder)
+    _reserve(range(workers))
 
 
-def _lives(pid: int) -> bool:
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a worker its seat, and its metrics their place, which somebody may have removed."""
+    take_seat(server, worker)
+    _reserve([worker.seat])
+
+
+def _reserve(seats: Iterable[int]) -> None:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return True
-
-
-pre_fork = take_seat
+        metrics_folder.reserve(_metrics_folder, seats)
+    except OSError as error:
+        sys.stderr.write(
+            f"the runtime folder {_metrics_folder.parent} cannot be used: {error.strerror}; "
+            "make room there, or set IMGFN_RUNTIME_DIR to a folder on another disk\n"
+        )
+        raise SystemExit(BOOT_ERROR) from error
 
 
 def post_fork(_server: Any, worker: Any) -> None:

@@ -8,6 +8,7 @@ from imgfn.core.faults import Fault, NotReady
 from imgfn.flows.exposition import merge
 from imgfn.http.openapi import operations_document
 from imgfn.observability import metrics
+from imgfn.renderpool.client import ProcessRenderer
 
 status = Blueprint("status", __name__)
 
@@ -20,6 +21,21 @@ def tell_alive() -> Response:
 
 @status.get("/readyz")
 def tell_ready() -> Response:
+    """200 when this process can answer: it has its settings, its service and its renderers.
+
+    Stores do not matter: an orchestrator would take every instance out at once, though kept pictures could go on.
+    """
+    renderer = wiring.service().renderer
+    if isinstance(renderer, ProcessRenderer) and not renderer.runs():
+        try:
+            renderer.start()
+        except OSError as error:
+            raise NotReady(f"the renderers do not start: {error.strerror}") from error
+    return _text("ready\n")
+
+
+@status.get("/healthz/stores")
+def tell_stores() -> Response:
     """200 when both stores answer; 503 says which one does not."""
     service = wiring.service()
     for name, store in (("sources", service.sources), ("results", service.results)):
@@ -27,7 +43,7 @@ def tell_ready() -> Response:
             store.check()
         except Fault as fault:
             raise NotReady(f"the store of the {name} does not answer: {fault.detail}") from fault
-    return _text("ready\n")
+    return _text("the stores answer\n")
 
 
 @status.get("/metrics")

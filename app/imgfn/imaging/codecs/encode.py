@@ -10,7 +10,7 @@ from PIL import Image
 
 from imgfn.core.faults import ImageTooLarge, InvalidArgument
 from imgfn.imaging import kernels, memory
-from imgfn.imaging.codecs import png
+from imgfn.imaging.codecs import effort, png
 from imgfn.imaging.codecs.decode import PILLOW, load_plugin
 from imgfn.imaging.codecs.metadata import CARRIED, carried_metadata
 from imgfn.imaging.codecs.profile import converted, suits
@@ -162,7 +162,7 @@ def _png(frame: Image.Image, records: Records, interlace: bool, quality: int) ->
 
 def _png8(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
     """At most 256 colours, with dithering; a third of the bytes."""
-    return _by_libvips(frame, records, "png", palette=True, effort=4, interlace=interlace)
+    return _by_libvips(frame, records, "png", palette=True, interlace=interlace, **effort.png8_options(_area(frame)))
 
 
 def _webp(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
@@ -174,7 +174,15 @@ def _avif(frame: Image.Image, records: Records, interlace: bool, quality: int) -
 
 
 def _gif(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
-    return _by_libvips(frame, {}, "gif", interlace=interlace)
+    if effort.too_large_for_gif(_area(frame)) and frame.mode != "RGBA":
+        return _saved(
+            effort.with_palette(Image.frombytes(frame.mode, frame.size, frame.tobytes())), "gif", interlace=interlace
+        )
+    return _by_libvips(frame, {}, "gif", interlace=interlace, **effort.gif_options(_area(frame)))
+
+
+def _area(frame: Image.Image) -> int:
+    return frame.width * frame.height
 
 
 def _tiff(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
@@ -187,7 +195,7 @@ def _bmp(frame: Image.Image, records: Records, interlace: bool, quality: int) ->
 
 def _heic(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
     try:
-        return _saved(frame, "heic", quality=quality, **records)
+        return _saved(frame, "heic", quality=quality, **effort.heic_options(_area(frame)), **records)
     except RuntimeError as error:  # x265 takes no very long and thin pictures, and has no rule that could be asked
         raise ImageTooLarge(f"a picture of {frame.width}x{frame.height} cannot be written as heic") from error
 
@@ -220,7 +228,7 @@ def _animated_gif(pixels: Pixels, records: Records, quality: int) -> bytes:  # n
     pages.set_type(vips.GValue.gint_type, "page-height", pixels.frames[0].height)
     pages.set_type(vips.GValue.array_int_type, "delay", list(pixels.durations))
     pages.set_type(vips.GValue.gint_type, "loop", pixels.loop)
-    body: bytes = pages.gifsave_buffer(keep="none")
+    body: bytes = pages.gifsave_buffer(keep="none", **effort.gif_options(pages.width * pages.height))
     return body
 
 
