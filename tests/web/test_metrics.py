@@ -105,17 +105,17 @@ def test_a_renderer_that_dies_is_counted(tmp_path: Path):
 
 
 def test_servers_that_start_at_once_sweep_the_same_folder(tmp_path: Path):
+    together = Barrier(4)
+
+    def sweep(number: int) -> None:
+        together.wait()
+        metrics_folder.sweep(tmp_path, tmp_path / str(number))
+
     for _ in range(20):
         for pid in range(4_000_000_000, 4_000_000_020):  # no process has such a number
             (tmp_path / str(pid)).mkdir()
             (tmp_path / str(pid) / "counter_0.db").touch()
         (tmp_path / "not a number").touch()
-        together = Barrier(4)
-
-        def sweep(number: int) -> None:
-            together.wait()
-            metrics_folder.sweep(tmp_path, tmp_path / str(number))
-
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(sweep, range(4)))
         assert [path.name for path in tmp_path.iterdir()] == ["not a number"]

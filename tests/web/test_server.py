@@ -90,7 +90,7 @@ def test_a_full_runtime_folder_ends_the_server_with_a_line_that_says_why(tmp_pat
             file.write(bytes(4096))
             file.flush()
     with (
-        pytest.raises(RuntimeError, match="runtime folder .* No space left on device.*IMGFN_RUNTIME_DIR"),
+        pytest.raises(RuntimeError, match=r"runtime folder .* No space left on device.*IMGFN_RUNTIME_DIR"),
         serving(tmp_path, runtime_dir=str(small_disk)),
     ):
         pass

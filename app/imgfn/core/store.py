@@ -74,5 +74,5 @@ class Store(Protocol):
         ...
 
     def check(self) -> None:
-        """Say whether the store answers, for /healthz/stores and the doctor; raises StoreUnavailable or StoreTimeout."""
+        """Say whether the store answers, for probes and the doctor; raises StoreUnavailable or StoreTimeout."""
         ...

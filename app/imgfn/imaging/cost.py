@@ -1,4 +1,4 @@
-"""What a plan costs, in seconds of CPU, before a pixel of it is decoded: pixels x steps x what each was measured to cost.
+"""What a plan costs, in seconds of CPU, before it is done: pixels x steps x what each was measured to cost.
 
 All numbers are for a million pixels on the machine of docs/performance.md, and none is above what was measured there:
 a plan is refused only if it could not end.

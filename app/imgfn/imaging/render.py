@@ -30,8 +30,8 @@ def render(
 ) -> Rendered:
     """Do `plan` to `source`; `watermarks` are the other objects that the plan names.
 
-    Raises UnsupportedMediaType, BadImage, ImageTooLarge, PlanTooCostly, and InvalidArgument where an argument does not suit this
-    picture.
+    Raises UnsupportedMediaType, BadImage, ImageTooLarge, PlanTooCostly, and InvalidArgument where an argument does not
+    suit this picture.
     """
     start = time.perf_counter()
     opened = Source.of(source, limits)

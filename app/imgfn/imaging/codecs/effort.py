@@ -1,8 +1,8 @@
 """How hard an encoder tries, by the pixels that it gets: no setting of ours overruns a render's deadline by itself.
 
 Seconds of CPU for a million noisy pixels, on the machine of docs/performance.md: libvips' GIF 3.8 at its default effort
-of 7, 1.3 at 5, 0.7 at 3, 0.5 at 1 and 0.4 without dithering, in files whose sizes differ by 2 %; x265 3.6 at its default
-of slow, 1.5 at superfast and 0.6 at ultrafast.
+of 7, 1.3 at 5, 0.7 at 3, 0.5 at 1 and 0.4 without dithering, in files whose sizes differ by 2 %; x265 3.6 at its
+default of slow, 1.5 at superfast and 0.6 at ultrafast.
 """
 
 from typing import Any
