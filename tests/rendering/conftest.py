@@ -12,6 +12,7 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from imgfn.imaging.limits import Limits
+from imgfn.process.private_folder import temporary_folder
 from imgfn.renderpool.client import ProcessRenderer
 
 GB = 1 << 30
@@ -33,7 +34,7 @@ def plugin(tmp_path_factory):
 @pytest.fixture
 def runtime_dir():
     # Not tmp_path: a unix socket's path has at most 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="imgfn-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="imgfn-test-", dir=temporary_folder()) as folder:
         yield Path(folder)
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from imgfn.core.faults import InternalError
+from imgfn.core.plan import parse_path
+from imgfn.process.slots import CORES
 from imgfn.renderpool.sandbox.layers import LAYERS
 from imgfn.renderpool.sandbox.posix import LOG_BYTES
 from tests.rendering.conftest import Words, alive, ask, children, clock, masters, reveal, wait_until
@@ -245,3 +247,17 @@ def test_nobody_else_can_reach_the_pool(pool, source, runtime_dir):
     ask(pool(), source, reveal())
     (folder,) = runtime_dir.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_platform_without_linuxs_own_calls_renders_with_what_is_left(pool, source, monkeypatch, plugin):
+    """What macOS lacks is taken away here: from this process, and by sitecustomize from those of the pool."""
+    lacking = ["memfd_create", "sched_setaffinity", "sched_getaffinity"]
+    (plugin / "sitecustomize.py").write_text(f"import os\nfor name in {lacking}: delattr(os, name)\n")
+    try:
+        for name in lacking:
+            monkeypatch.delattr(os, name)
+        monkeypatch.setattr("imgfn.renderpool.protocol.DESCRIPTORS", "/dev/fd")
+        renderer = pool(processes=len(CORES))
+        assert ask(renderer, source, parse_path("resize/w_20")[0]).body
+    finally:
+        (plugin / "sitecustomize.py").unlink()

@@ -2,14 +2,13 @@
 
 import itertools
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 SEAT = "IMGFN_SEAT"  # the environment variable by which a server tells each of its workers
 # That this process may use from its start. Only Linux tells.
-CORES = tuple(sorted(os.sched_getaffinity(0))) if sys.platform == "linux" else tuple(range(os.cpu_count() or 1))
+CORES = tuple(sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
 
 
 def take_seat(server: Any, worker: Any) -> None:
@@ -30,5 +29,6 @@ def keep_to_core(seat: int, seats: int, cores: Sequence[int] = CORES) -> None:
     and then takes milliseconds to see that another one is idle. Side by side on one core they also share its caches.
     """
     if seats == len(cores):
-        with suppress(OSError):  # a platform that does not let us, or a core that was taken from us meanwhile
+        # A platform that cannot or does not let us, or a core that was taken from us meanwhile.
+        with suppress(OSError, AttributeError):
             os.sched_setaffinity(0, {cores[seat % seats]})

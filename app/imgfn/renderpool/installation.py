@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import entry_points
@@ -13,6 +14,7 @@ from imgfn.ops import GROUP
 from imgfn.renderpool.sandbox.posix import PASSED_ON
 from imgfn.renderpool.sandbox.rules import ROOT, python_path
 
+STANDARD_LIBRARY = (str(Path(os.__file__).parent), sysconfig.get_config_var("DESTSHARED"))
 CODE = (".py", ".so", ".pyd", ".pth")
 
 
@@ -47,7 +49,8 @@ def _files() -> Iterator[Path]:
                 yield from _code_below(Path(place))
     for folder in python_path():
         yield Path(folder)
-        yield from _code_in(Path(folder))
+        if folder not in STANDARD_LIBRARY:  # it changes with the interpreter
+            yield from _code_in(Path(folder))
 
 
 def _code_below(place: Path) -> Iterator[Path]:

@@ -14,6 +14,8 @@ import os
 import shutil
 import socket
 import struct
+import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ContextDecorator, nullcontext
@@ -39,6 +41,7 @@ CONTENT_TYPES = {
 # When a job begins, in seconds by the monotonic clock, which all processes of a machine share; and whose job it is.
 BEGIN = struct.Struct("dq")
 TIMEVAL = struct.Struct("ll")  # socket(7)
+DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"  # there the same open file, and not a new one
 LINE_BYTES = 1 << 20  # an answer's line is no longer: the longest has a trace in it
 BUFFER_BYTES = 1 << 16  # so that most answers come in one piece
 
@@ -71,14 +74,21 @@ def share(file: BinaryIO) -> int:
     try:
         return _readable(file.fileno())
     except io.UnsupportedOperation:  # it lies in memory, and does so once more
-        with os.fdopen(os.memfd_create("source"), "wb") as copy:
+        with _new_file() as copy:
             shutil.copyfileobj(file, copy)
             copy.flush()
             return _readable(copy.fileno())
 
 
+def _new_file() -> BinaryIO:
+    """A file that has no name: in memory where the platform has such files."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("source"), "w+b")
+    return tempfile.TemporaryFile()  # the caller closes it
+
+
 def _readable(descriptor: int) -> int:
-    return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+    return os.open(f"{DESCRIPTORS}/{descriptor}", os.O_RDONLY)
 
 
 def limit(sock: socket.socket, seconds: float) -> None:
