@@ -95,6 +95,10 @@ class NoLongerAsked(Fault):
     status, code, title = 410, "NoLongerAsked", "Nobody waits for this answer any more"
 
 
+class PreconditionFailed(Fault):
+    status, code, title = 412, "PreconditionFailed", "A condition of the request does not hold"
+
+
 class EntityTooLarge(Fault):
     status, code, title = 413, "EntityTooLarge", "The upload is too large"
 

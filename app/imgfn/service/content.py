@@ -20,7 +20,7 @@ CHUNK_BYTES = 256 * 1024
 OPAQUE = "application/octet-stream"  # of objects that are no pictures
 
 Part = tuple[int, int]  # first byte, number of bytes
-Choose = Callable[[int], Part]  # size of the whole -> which part of it is wanted
+Choose = Callable[[int], Part | None]  # size of the whole -> which part of it is wanted; None: all of it
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,15 @@ def read_original(store: Store, key: Key, choose: Choose | None = None) -> Conte
             head = opened.body.read()
     fmt = sniff(head[:SNIFF_BYTES])
     return replace(original, content_type=fmt.content_type if fmt else OPAQUE)
+
+
+def cut(whole: Content, choose: Choose | None) -> Content:
+    """The part that `choose` wants of what is in memory."""
+    part = choose(whole.size) if choose else None
+    if part is None:
+        return whole
+    start, length = part
+    return replace(whole, chunks=(b"".join(whole.chunks)[start : start + length],), part=part)
 
 
 class BodyStream:

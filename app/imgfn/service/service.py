@@ -24,7 +24,7 @@ from imgfn.core.plan import Plan
 from imgfn.core.store import Stat, Store
 from imgfn.imaging.render import Rendered
 from imgfn.observability.events import observe_incident, observe_render
-from imgfn.service.content import Choose, Content, as_file, digest, read, read_original
+from imgfn.service.content import Choose, Content, as_file, cut, digest, read, read_original
 from imgfn.service.negotiation import Quality, settle_format
 from imgfn.service.rate_limit import PlanRate
 from imgfn.service.renderer import Renderer
@@ -43,6 +43,11 @@ class ResultRef:
     watermarks: Mapping[WatermarkImage, Stat]
     etag: str
     varies: bool  # whether Accept had a say
+
+    @property
+    def modified(self) -> datetime:
+        """When it became what it is, the last of its sources."""
+        return max(stat.modified for stat in (self.source, *self.watermarks.values()))
 
     @property
     def key(self) -> Key:
@@ -131,12 +136,13 @@ class Service:
             observe_incident("result_not_read", key=ref.key, code=fault.code, detail=fault.detail)
         if not self.singleflight.has(ref.etag):
             self.renderer.look_for_room()
-        return self.singleflight.join(
+        made = self.singleflight.join(
             ref.etag,
             lambda: self._find(ref),
             lambda: self._make(ref, unbounded),
             lambda made: self._keep(ref, made),
         )
+        return cut(made, choose)
 
     def receive(self, files: Sequence[Upload], *, overwrite: bool, only_type: str | None = None) -> list[StoredUpload]:
         """Check every file, then store them; a picture that is refused stores none.
