@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from imgfn import wiring
-from imgfn.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey
+from imgfn.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey, SourceChanged
 from imgfn.core.key import Key
 from imgfn.core.plan import EMPTY, Plan, parse_oss, parse_path, suggestion
 from imgfn.http.authorization import admit, grant_upload
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
+TRIES = 4  # of a source that changes under us
 METHODS = ("GET", "HEAD", "POST")
 
 
@@ -78,7 +80,18 @@ def _process(exchange: Exchange, posted: bool) -> str:
 
 
 def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Answer:
-    """Locate, then 304 or the picture; `until` is when the signature ends that lets the caller see it."""
+    """The picture or 304; `until` is when the signature ends that lets the caller see it.
+
+    A source that changes while it is read is looked for again, so that the answer is of one version of it.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(SourceChanged):
+            return show_once(exchange, plan, key, until)
+    return show_once(exchange, plan, key, until)
+
+
+def show_once(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Answer:
+    """Locate, then 304 or the picture. Raises SourceChanged."""
     ref = locate(exchange, plan, key)
     max_age = cache_seconds(exchange.settings.cache_seconds, until)
     if is_unchanged(exchange, ref.etag, ref.modified):

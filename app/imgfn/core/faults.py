@@ -131,6 +131,15 @@ class StoreUnavailable(Fault):
     status, code, title = 502, "StoreUnavailable", "The object store is out of reach"
 
 
+class SourceChanged(StoreUnavailable):
+    """Another version is stored by now, or none. Who looks again finds out which."""
+
+    title = "The object changed while it was read"
+
+    def __init__(self, detail: str = "", **more: Any) -> None:
+        super().__init__(detail, **{"headers": {"Retry-After": "1"}, **more})
+
+
 class SlowDown(Fault):
     status, code, title = 503, "SlowDown", "Too many requests are waiting"
 
