@@ -1,4 +1,4 @@
-"""Sources that are deleted or changed while they are rendered: nothing of them is left, and no answer is half of two."""
+"""Sources that are deleted or changed while they are rendered: nothing is left of them, no answer is half of two."""
 
 import io
 import threading
