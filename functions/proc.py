@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from imgfn import wiring
-from imgfn.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey
+from imgfn.core.faults import AccessDenied, BadRequest, InvalidArgument, NoSuchKey, SourceChanged
 from imgfn.core.key import Key
 from imgfn.core.plan import EMPTY, Plan, parse_oss, parse_path, suggestion
 from imgfn.http.authorization import admit, grant_upload
+from imgfn.http.conditions import chosen_part, is_unchanged
 from imgfn.http.function_compute import remember_request
 from imgfn.http.request import Exchange
-from imgfn.http.responses import Answer, chosen_part, not_modified, picture, receipt
+from imgfn.http.responses import Answer, not_modified, picture, receipt
 from imgfn.http.saveas import ACTION, SaveAs, parse_saveas
 from imgfn.http.serve import serve
 from imgfn.service.service import ResultRef
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
+TRIES = 4  # of a source that changes under us
 METHODS = ("GET", "HEAD", "POST")
 
 
@@ -77,14 +80,24 @@ def _process(exchange: Exchange, posted: bool) -> str:
 
 
 def show(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Answer:
-    """Locate, then 304 or the picture; `until` is when the signature ends that lets the caller see it."""
+    """The picture or 304; `until` is when the signature ends that lets the caller see it.
+
+    A source that changes while it is read is looked for again, so that the answer is of one version of it.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(SourceChanged):
+            return show_once(exchange, plan, key, until)
+    return show_once(exchange, plan, key, until)
+
+
+def show_once(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> Answer:
+    """Locate, then 304 or the picture. Raises SourceChanged."""
     ref = locate(exchange, plan, key)
     max_age = cache_seconds(exchange.settings.cache_seconds, until)
-    unchanged = not_modified(ref, exchange, max_age)
-    if unchanged is not None:
+    if is_unchanged(exchange, ref.etag, ref.modified):
         exchange.facts["result"] = "unchanged"
-        return unchanged
-    part = chosen_part(exchange, ref)
+        return not_modified(ref, max_age)
+    part = chosen_part(exchange, ref.etag, ref.modified)
     content = wiring.service().produce(ref, part, unbounded=until is not None)
     exchange.facts["result"] = "made" if content.made else "kept"
     exchange.facts |= {f"{name}_ms": round(value, 2) for name, value in content.milliseconds.items()}
@@ -99,7 +112,9 @@ def save(exchange: Exchange, plan: Plan, key: Key, saveas: SaveAs) -> Answer:
         raise AccessDenied(f"saveas: {saveas.bucket!r} is not ours to write to", parameter="b", expected=bucket)
     if plan.reports:
         raise InvalidArgument("saveas stores pictures", parameter="x-oss-process", expected="a plan without a report")
-    stat = wiring.service().save(locate(exchange, plan, key), saveas.key, overwrite=grant.overwrite)
+    ref = locate(exchange, plan, key)
+    is_unchanged(exchange, ref.etag, ref.modified)  # raises where a condition does not hold
+    stat = wiring.service().save(ref, saveas.key, overwrite=grant.overwrite)
     return receipt({"bucket": bucket, "fileSize": stat.size, "object": stat.key, "status": "OK"}, 200)
 
 
@@ -109,7 +124,7 @@ def locate(exchange: Exchange, plan: Plan, key: Key) -> ResultRef:
 
     def quality(content_type: str) -> tuple[float, bool]:
         accept = exchange.request.accept_mimetypes
-        return accept.quality(content_type), any(value == content_type for value, _ in accept)
+        return accept.quality(content_type), any(value.lower() == content_type for value, _ in accept)
 
     try:
         return wiring.service().locate(plan, key, quality)

@@ -8,9 +8,10 @@ from urllib.parse import quote
 from werkzeug.wrappers import Request
 
 from imgfn import wiring
-from imgfn.core.faults import InvalidArgument
+from imgfn.core.faults import InvalidArgument, NoSuchKey
 from imgfn.core.key import Key
 from imgfn.http.authorization import grant_upload, require_admin
+from imgfn.http.conditions import has_conditions, is_unchanged
 from imgfn.http.function_compute import remember_request
 from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer, receipt
@@ -45,6 +46,7 @@ def answer(exchange: Exchange) -> Answer:
     with ExitStack() as stack:
         if exchange.method == "PUT" or exchange.path:
             key = None if by_content else Key.parse(exchange.path)
+            check_conditions(exchange, key)
             files = [receive_one(exchange.request, stack, key, **limits)]
         else:
             files = receive_parts(exchange.request, stack, by_content=by_content, **limits)
@@ -60,8 +62,21 @@ def delete(exchange: Exchange) -> Answer:
     require_admin(exchange, "delete")
     key = Key.parse(exchange.path)
     exchange.facts["key"] = key
+    check_conditions(exchange, key)
     wiring.service().delete(key)
     return Answer(204, {})
+
+
+def check_conditions(exchange: Exchange, key: Key | None) -> None:
+    """Raise PreconditionFailed where If-Match and its like do not suit what is stored under `key`."""
+    if key is None or not has_conditions(exchange):
+        return
+    try:
+        stat = wiring.service().sources.stat(key)
+    except NoSuchKey:
+        is_unchanged(exchange, None, None)
+    else:
+        is_unchanged(exchange, stat.etag, stat.modified)
 
 
 def names_by_content(request: Request) -> bool:

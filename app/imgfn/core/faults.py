@@ -95,6 +95,10 @@ class NoLongerAsked(Fault):
     status, code, title = 410, "NoLongerAsked", "Nobody waits for this answer any more"
 
 
+class PreconditionFailed(Fault):
+    status, code, title = 412, "PreconditionFailed", "A condition of the request does not hold"
+
+
 class EntityTooLarge(Fault):
     status, code, title = 413, "EntityTooLarge", "The upload is too large"
 
@@ -129,6 +133,15 @@ class InternalError(Fault):
 
 class StoreUnavailable(Fault):
     status, code, title = 502, "StoreUnavailable", "The object store is out of reach"
+
+
+class SourceChanged(StoreUnavailable):
+    """Another version is stored by now, or none. Who looks again finds out which."""
+
+    title = "The object changed while it was read"
+
+    def __init__(self, detail: str = "", **more: Any) -> None:
+        super().__init__(detail, **{"headers": {"Retry-After": "1"}, **more})
 
 
 class SlowDown(Fault):

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import http_date, parse_accept_header
 
-from imgfn.core.faults import Fault, RangeNotSatisfiable
-from imgfn.http.request import Exchange
-from imgfn.service.content import OPAQUE, Choose, Content, Part
+from imgfn.core.faults import Fault
+from imgfn.service.content import OPAQUE, Content
 from imgfn.service.service import ResultRef
 
 if TYPE_CHECKING:
@@ -53,37 +52,9 @@ def _kind_of_problem(accept: str) -> str:
     return parse_accept_header(accept, MIMEAccept).best_match(kinds, PROBLEM)
 
 
-def not_modified(ref: ResultRef, exchange: Exchange, max_age: int) -> Answer | None:
-    """304 where the caller has this version already (RFC 9110, 13.1), else None."""
-    fresh = False
-    if "HTTP_IF_NONE_MATCH" in exchange.environ:
-        fresh = exchange.request.if_none_match.contains_weak(ref.etag)
-    elif "HTTP_IF_MODIFIED_SINCE" in exchange.environ:
-        since = exchange.request.if_modified_since
-        fresh = since is not None and ref.source.modified.replace(microsecond=0) <= since
-    if not fresh:
-        return None
+def not_modified(ref: ResultRef, max_age: int) -> Answer:
+    """304, for a caller that has this version already."""
     return Answer(304, _validators(ref, max_age))
-
-
-def chosen_part(exchange: Exchange, ref: ResultRef) -> Choose | None:
-    """What a Range header asks for: a function from the size of the whole. Several ranges at once count as none."""
-    ranges = exchange.request.range if "HTTP_RANGE" in exchange.environ else None
-    if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
-        return None
-    condition = exchange.request.if_range
-    if condition.etag not in (None, ref.etag):
-        return None
-    if condition.date is not None and condition.date != ref.source.modified.replace(microsecond=0):
-        return None
-
-    def choose(size: int) -> Part:
-        bounds = ranges.range_for_length(size)
-        if bounds is None or bounds[0] >= size:
-            raise RangeNotSatisfiable(expected=f"0-{size - 1}", headers={"Content-Range": f"bytes */{size}"})
-        return bounds[0], bounds[1] - bounds[0]
-
-    return choose
 
 
 def picture(content: Content, ref: ResultRef, max_age: int) -> Answer:
@@ -128,7 +99,7 @@ _date = functools.lru_cache(MOST_KNOWN)(http_date)
 def _validators(ref: ResultRef, max_age: int) -> dict[str, str]:
     headers = {
         "ETag": f'"{ref.etag}"',
-        "Last-Modified": _date(ref.source.modified),
+        "Last-Modified": _date(ref.modified),
         "Cache-Control": f"public, max-age={max_age}",
     }
     return headers | {"Vary": "Accept"} if ref.varies else headers

@@ -123,7 +123,8 @@ def _preflight(methods: tuple[str, ...]) -> Answer:
     headers = {
         "Allow": allow,
         "Access-Control-Allow-Methods": allow,
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, Range, X-Request-Id",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, "
+        "If-Range, If-Unmodified-Since, Range, X-Request-Id",
         "Access-Control-Max-Age": "86400",
     }
     return Answer(204, headers)

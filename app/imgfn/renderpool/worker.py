@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from gunicorn.workers.sync import StopWaiting, SyncWorker
 
-from imgfn.core.faults import Fault, ImageTooLarge, InternalError
+from imgfn.core.faults import Fault, ImageTooLarge, InternalError, SourceChanged
 from imgfn.core.plan import Plan, parse_path
 from imgfn.imaging import kernels
 from imgfn.imaging.codecs.decode import inspect
@@ -66,7 +66,7 @@ def work(job: Job, file: BinaryIO, watermarks: Sequence[bytes]) -> Reply:
     try:
         source = os.pread(file.fileno(), job.size, 0)
         if len(source) != job.size:
-            raise InternalError("the source is shorter than it was said to be")
+            raise SourceChanged("the source is shorter than it was said to be; try again")
         if job.plan is None:
             return dump_header(inspect(source, job.limits)), b""
         plan, rest = parse_path(job.plan)

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
+from imgfn.core.faults import SourceChanged
 from imgfn.core.formats import SNIFF_BYTES, sniff
 from imgfn.core.key import Key
-from imgfn.core.store import Opened, Store
+from imgfn.core.store import Opened, Stat, Store
 
 SPOOL_BYTES = 1024 * 1024  # bodies larger than this lie on disk, not in memory
 CHUNK_BYTES = 256 * 1024
 OPAQUE = "application/octet-stream"  # of objects that are no pictures
 
 Part = tuple[int, int]  # first byte, number of bytes
-Choose = Callable[[int], Part]  # size of the whole -> which part of it is wanted
+Choose = Callable[[int], Part | None]  # size of the whole -> which part of it is wanted; None: all of it
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,22 @@ def read(store: Store, key: Key, choose: Choose | None = None) -> Content:
     return Content(chunks, stat.size, stat.content_type, stat.modified, False, notes, milliseconds, part)
 
 
-def read_original(store: Store, key: Key, choose: Choose | None = None) -> Content:
-    """As `read`, its type sniffed: what a bucket says of its objects anybody may have written."""
+def read_original(store: Store, known: Stat, choose: Choose | None = None) -> Content:
+    """As `read`, its type sniffed: what a bucket says of its objects anybody may have written.
+
+    Raises SourceChanged where it is not, or not for as long as it is read, the version that is `known`: people write
+    into files. One that is too large for memory ends early then, without its last bytes.
+    """
+    key = known.key
+
+    def check() -> None:
+        if store.stat(key).etag != known.etag:
+            raise SourceChanged(f"{key!r} changed while it was read; try again")
+
     original = read(store, key, choose)
+    if isinstance(original.chunks, BodyStream):
+        original.chunks.before_end = check
+    check()
     if original.part is None and isinstance(original.chunks, tuple):
         head = original.chunks[0]
     else:
@@ -66,16 +80,31 @@ def read_original(store: Store, key: Key, choose: Choose | None = None) -> Conte
     return replace(original, content_type=fmt.content_type if fmt else OPAQUE)
 
 
+def cut(whole: Content, choose: Choose | None) -> Content:
+    """The part that `choose` wants of what is in memory."""
+    part = choose(whole.size) if choose else None
+    if part is None:
+        return whole
+    start, length = part
+    return replace(whole, chunks=(b"".join(whole.chunks)[start : start + length],), part=part)
+
+
 class BodyStream:
     """A body too large for memory: read once, in chunks; closes itself at its end, since FC never calls `close`."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
+        self.before_end: Callable[[], None] = lambda: None  # may raise, and then the last chunk is not given
 
     def __iter__(self) -> Iterator[bytes]:
         with self._opened as opened:
-            while chunk := opened.body.read(CHUNK_BYTES):
+            chunk = opened.body.read(CHUNK_BYTES)
+            while chunk:
+                following = opened.body.read(CHUNK_BYTES)
+                if not following:
+                    self.before_end()
                 yield chunk
+                chunk = following
 
     def close(self) -> None:
         """Let go of the store's connection or file; a caller that read to the end need not."""

@@ -15,6 +15,8 @@ from imgfn.core.faults import (
     ImageTooLarge,
     NoSuchKey,
     ObjectAlreadyExists,
+    SlowDown,
+    SourceChanged,
     StoreTimeout,
     StoreUnavailable,
 )
@@ -24,7 +26,7 @@ from imgfn.core.plan import Plan
 from imgfn.core.store import Stat, Store
 from imgfn.imaging.render import Rendered
 from imgfn.observability.events import observe_incident, observe_render
-from imgfn.service.content import Choose, Content, as_file, digest, read, read_original
+from imgfn.service.content import Choose, Content, as_file, cut, digest, read, read_original
 from imgfn.service.negotiation import Quality, settle_format
 from imgfn.service.rate_limit import PlanRate
 from imgfn.service.renderer import Renderer
@@ -43,6 +45,11 @@ class ResultRef:
     watermarks: Mapping[WatermarkImage, Stat]
     etag: str
     varies: bool  # whether Accept had a say
+
+    @property
+    def modified(self) -> datetime:
+        """When it became what it is, the last of its sources."""
+        return max(stat.modified for stat in (self.source, *self.watermarks.values()))
 
     @property
     def key(self) -> Key:
@@ -120,7 +127,7 @@ class Service:
         A new result counts against its source's rate unless `unbounded`; raises TooManyPlans where that is used up.
         """
         if not ref.plan.steps:
-            return read_original(self.sources, ref.source.key, choose)
+            return read_original(self.sources, ref.source, choose)
         try:
             if self.keep_results:
                 return read(self.results, ref.key, choose)
@@ -131,12 +138,13 @@ class Service:
             observe_incident("result_not_read", key=ref.key, code=fault.code, detail=fault.detail)
         if not self.singleflight.has(ref.etag):
             self.renderer.look_for_room()
-        return self.singleflight.join(
+        made = self.singleflight.join(
             ref.etag,
             lambda: self._find(ref),
             lambda: self._make(ref, unbounded),
             lambda made: self._keep(ref, made),
         )
+        return cut(made, choose)
 
     def receive(self, files: Sequence[Upload], *, overwrite: bool, only_type: str | None = None) -> list[StoredUpload]:
         """Check every file, then store them; a picture that is refused stores none.
@@ -179,8 +187,17 @@ class Service:
         return stat
 
     def delete(self, key: Key) -> None:
-        """Remove a source and all results of it. Raises NoSuchKey."""
-        self.sources.stat(key)
+        """Remove a source and all results of it. Raises NoSuchKey where there is neither.
+
+        The source goes first. Whoever keeps a result looks afterwards whether its source is still there (`_keep`): so
+        each result is seen here or there, however many processes and machines are at it.
+        """
+        try:
+            self.sources.stat(key)
+        except NoSuchKey:
+            if self._forget_results(key):
+                return  # a delete that was cut short, or files that a person took away
+            raise
         self.sources.delete(key)
         self._forget_results(key)
         if self.listener is not None:
@@ -218,9 +235,12 @@ class Service:
             self._forget_results(key)
         return stat, True
 
-    def _forget_results(self, key: Key) -> None:
-        for stat in self.results.list(results_of(key)):
-            self.results.delete(stat.key)
+    def _forget_results(self, key: Key) -> int:
+        """Remove the results of a source; gives how many there were."""
+        found = [stat.key for stat in self.results.list(results_of(key)) if is_result_of(key, stat.key)]
+        for result in found:
+            self.results.delete(result)
+        return len(found)
 
     def _find(self, ref: ResultRef) -> Content | None:
         """A result that another process has kept since we looked, whole in memory so that many can share it."""
@@ -240,8 +260,15 @@ class Service:
             watermarks = {watermark: self._fetch(stat, stack).read() for watermark, stat in ref.watermarks.items()}
             source = self._fetch(ref.source, stack)
             fetched = time.perf_counter()
-            with observe_render():
-                rendered = self.renderer.render(source, ref.source.size, ref.plan, watermarks)
+            try:
+                with observe_render():
+                    rendered = self.renderer.render(source, ref.source.size, ref.plan, watermarks)
+            except SlowDown:
+                raise
+            except Fault:
+                self._check_unchanged(ref)  # half of an old and half of a new picture may have been refused
+                raise
+            self._check_unchanged(ref)
         return _content(rendered, {"fetch": (fetched - began) * 1000, **rendered.milliseconds})
 
     def _fetch(self, stat: Stat, stack: ExitStack) -> BinaryIO:
@@ -255,17 +282,41 @@ class Service:
         opened = stack.enter_context(self.sources.open(stat.key))
         if opened.stat.etag != stat.etag:
             # Its ETag would be the old version's. The caller's next try sees the new one.
-            raise StoreUnavailable(f"{stat.key!r} changed while it was read; try again", headers={"Retry-After": "1"})
+            raise SourceChanged(f"{stat.key!r} changed while it was read; try again")
         return as_file(opened, stack)
 
+    def _check_unchanged(self, ref: ResultRef) -> None:
+        """Raise SourceChanged where another version of a source than `ref` tells of is stored by now, or none.
+
+        `open` asks the store itself: stats may be remembered ones. Where it does not answer, nothing is known to have
+        changed.
+        """
+        for stat in (ref.source, *ref.watermarks.values()):
+            try:
+                with self.sources.open(stat.key, 0, 1) as opened:
+                    same = opened.stat.etag == stat.etag
+            except NoSuchKey:
+                same = False
+            except Fault:
+                same = True
+            if not same:
+                raise SourceChanged(f"{stat.key!r} changed while it was read; try again")
+
     def _keep(self, ref: ResultRef, made: Content) -> None:
-        """Store a result. The answer is out already, so a failure is logged, and the next request makes it again."""
+        """Store a result, unless its source is gone or another one since.
+
+        The answer is out already, so a failure is logged, and the next request makes it again.
+        """
         if not self.keep_results:
             return
         body = b"".join(made.chunks)
         meta = {"note": "; ".join(made.notes)} if made.notes else {}
         try:
             self.results.put(ref.key, io.BytesIO(body), len(body), made.content_type, meta)
+            try:
+                self._check_unchanged(ref)
+            except SourceChanged:
+                self.results.delete(ref.key)
         except Fault as fault:
             observe_incident("result_not_kept", key=ref.key, code=fault.code, detail=fault.detail)
 
@@ -273,6 +324,11 @@ class Service:
 def results_of(key: Key) -> str:
     """What the keys of a source's results begin with: its own, as long as that leaves room for a digest."""
     return f"{key}/" if len(key.encode()) <= LONGEST_PREFIX else f"{hashlib.sha256(key.encode()).hexdigest()}/"
+
+
+def is_result_of(source: Key, result: Key) -> bool:
+    """Whether `result`, whose key begins as those of `source` do, is not that of a source in a folder of this name."""
+    return "/" not in result.removeprefix(results_of(source))
 
 
 def _content(rendered: Rendered, milliseconds: Mapping[str, float]) -> Content:
