@@ -1,9 +1,9 @@
 """Every file of a folder as imgfn shows it beside Chromium or ImageMagick: `IMGFN_CORPUS=DIR make compare-formats`.
 
-Chromium is asked for what browsers show, ImageMagick for TIFF and HEIC, and for what Chromium refuses. The first frame of
-each file is laid upright, in sRGB and at its full size, and the mean of all differences is told in levels (0 to 255),
-hidden colours left out. It prints a table of the kinds and a line for each file that is LEVELS or more apart, that one of
-the two refuses, or whose sizes differ. It ends with 1 where a file that the other shows is refused.
+Chromium is asked for what browsers show, ImageMagick for TIFF and HEIC, and for what Chromium refuses. The first frame
+of each file is laid upright, in sRGB and at its full size, and the mean of all differences is told in levels (0 to
+255), hidden colours left out. It prints a table of the kinds and a line for each file that is LEVELS or more apart,
+that one of the two refuses, or whose sizes differ. It ends with 1 where a file that the other shows is refused.
 """
 
 import base64
