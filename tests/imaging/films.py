@@ -1,4 +1,4 @@
-"""Animations of every kind, byte by byte: GIF and APNG whose frames cover a part, clear up behind them and shine through."""
+"""Animations byte by byte: GIF and APNG whose frames cover a part, clear up behind them and shine through."""
 
 import struct
 import zlib

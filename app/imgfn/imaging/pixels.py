@@ -32,8 +32,11 @@ class Pixels:
     icc: bytes | None = None  # the profile of the pixels; None: sRGB
 
 
-def load(source: bytes, header: Header, view: View, still: bool, page: int = 0, margin: float = JPEG_MARGIN) -> Pixels:
-    """Decode what `view` shows of a file, without its turn; `still` asks for one frame only, that of number `page`.
+def load(
+    source: bytes, header: Header, view: View, still: bool, page: int | None = None, margin: float = JPEG_MARGIN
+) -> Pixels:
+    """Decode what `view` shows of a file, without its turn; `still` asks for one frame only: that of number `page`,
+    or the one that programs show who know no animation.
     A JPEG is decoded smaller where that leaves `margin` times the wanted size.
 
     Raises BadImage where the file is broken, InvalidArgument where the page is not of the first one's size.
@@ -42,7 +45,7 @@ def load(source: bytes, header: Header, view: View, still: bool, page: int = 0, 
         pixels = guarded(lambda: _load_jpeg(source, header, view, margin))
     elif _libvips_is_better(header, still, page):
         try:
-            pixels = guarded(lambda: _load_by_libvips(source, header, view, page, margin))
+            pixels = guarded(lambda: _load_by_libvips(source, header, view, page or 0, margin))
         except BadImage:
             # Planes in tiles, JPEG in its first TIFF form: libvips has not got them. 12 bits Pillow shows too dark.
             if header.format.name != "tiff" or header.mode not in ("L", "RGB", "RGBA"):
@@ -56,9 +59,9 @@ def load(source: bytes, header: Header, view: View, still: bool, page: int = 0, 
     return replace(pixels, frames=frames)
 
 
-def _libvips_is_better(header: Header, still: bool, page: int) -> bool:
+def _libvips_is_better(header: Header, still: bool, page: int | None) -> bool:
     # libvips sees an APNG's first frame only.
-    if header.animated and (not still or (page and header.format.name == "png")):
+    if header.animated and (not still or (page is not None and header.format.name == "png")):
         return False
     if header.animated and header.format.name == "webp":
         return header.width * header.height > PILLOW_WEBP_PIXELS
@@ -188,7 +191,7 @@ def heif_16_bits(source: bytes) -> Any:
     return made.copy(interpretation="rgb16" if wide else "srgb") if bands > 2 else made
 
 
-def _load_by_pillow(source: bytes, header: Header, view: View, still: bool, page: int) -> Pixels:
+def _load_by_pillow(source: bytes, header: Header, view: View, still: bool, page: int | None) -> Pixels:
     if header.format.name == "bmp" and (fields := bmp.bit_fields(source)):
         return Pixels((kernels.reshaped(kernels.VipsStream(fields.picture(source)), view),))
     frames, durations = [], []
@@ -196,9 +199,9 @@ def _load_by_pillow(source: bytes, header: Header, view: View, still: bool, page
     icc = image.info.get("icc_profile")
     if header.format.name == "png" and header.animated:
         whole = apng.frames(source, _eight_bits)
-        wanted: Iterator[Image.Image] = islice(whole, page, page + 1) if still else whole
+        wanted: Iterator[Image.Image] = islice(whole, page or 0, (page or 0) + 1) if still else whole
     else:
-        wanted = _frames(image, header, still, page)
+        wanted = _frames(image, header, still, page or 0)
     for frame in wanted:
         durations.append(round(frame.info.get("duration", 0)))
         # Each frame is made small before the next is decoded.
