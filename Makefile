@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A compiler that comes later is used: then the environment is made again, in seconds.
 STAMP := $(VENV)/.installed$(if $(shell command -v $(CC) 2>/dev/null),-compiled)
 
-.PHONY: help run bench test fuzz test-hard test-corpus lint install clean fc-code docs contact-sheet miniprogram-wechat
+.PHONY: help run bench test fuzz test-hard test-corpus compare-formats lint install clean fc-code docs contact-sheet miniprogram-wechat
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -72,6 +72,9 @@ fc-code: $(STAMP)  ## what Function Compute gets, in deploy/fc/code
 
 test-corpus: $(STAMP)  ## every file of the folder IMGFN_CORPUS through a real server, as a table
 	$(BIN)/python -m tests.hostile.corpus
+
+compare-formats: $(STAMP)  ## every file of the folder IMGFN_CORPUS beside Chromium or ImageMagick, as a table
+	$(BIN)/python -m tests.hostile.formats
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

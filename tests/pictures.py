@@ -91,10 +91,12 @@ def png(width: int, height: int, *chunks: tuple[bytes, bytes], colours: int = 2)
     head = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
     data = () if any(kind == b"IDAT" for kind, _ in chunks) else ((b"IDAT", zlib.compress(b"")),)
     parts = [(b"IHDR", head), *chunks, *data, (b"IEND", b"")]
-    body = b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, content) for kind, content in parts)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """One chunk of a PNG."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:

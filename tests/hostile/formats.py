@@ -1,9 +1,9 @@
 """Every file of a folder as imgfn shows it beside Chromium or ImageMagick: `IMGFN_CORPUS=DIR make compare-formats`.
 
-Chromium is asked for what browsers show, ImageMagick for TIFF and HEIC, and for what Chromium refuses. The first frame of
-each file is laid upright, in sRGB and at its full size, and the mean of all differences is told in levels (0 to 255),
-hidden colours left out. It prints a table of the kinds and a line for each file that is LEVELS or more apart, that one of
-the two refuses, or whose sizes differ. It ends with 1 where a file that the other shows is refused.
+Chromium is asked for what browsers show, ImageMagick for TIFF and HEIC, and for what Chromium refuses. The first frame
+of each file is laid upright, in sRGB and at its full size, and the mean of all differences is told in levels (0 to
+255), hidden colours left out. It prints a table of the kinds and a line for each file that is LEVELS or more apart,
+that one of the two refuses, or whose sizes differ. It ends with 1 where a file that the other shows is refused.
 """
 
 import base64
@@ -22,7 +22,7 @@ from typing import Any
 from PIL import Image, ImageCms
 
 import imgfn.ops  # noqa: F401  fills the registry
-from imgfn.core.faults import Fault
+from imgfn.core.faults import Fault, ImageTooLarge
 from imgfn.core.formats import SNIFF_BYTES, sniff
 from imgfn.core.plan import parse_path
 from imgfn.imaging.limits import Limits
@@ -61,9 +61,11 @@ class Compared:
 
 
 def ours(body: bytes) -> Image.Image | None:
-    """The picture as imgfn shows it; None where it is refused."""
+    """The picture as imgfn shows it; None where it is refused. Raises ImageTooLarge."""
     try:
-        made = render(body, parse_path("frame/0/strip/format/png")[0], Limits())
+        made = render(body, parse_path("strip/format/png/frame/0")[0], Limits())
+    except ImageTooLarge:
+        raise
     except Fault:
         return None
     return opened(made.body).convert("RGBA")
@@ -109,16 +111,19 @@ def compare(file: Path, page: Any, profile: Path) -> Compared | None:
     format_ = sniff(body[:SNIFF_BYTES])
     if format_ is None:
         return None
+    try:
+        own = ours(body)
+    except ImageTooLarge as fault:
+        return Compared(file, format_.name, "", False, remark=f"over a limit: {fault.detail}")
     other, shown = "", None
     if format_.name in SHOWN_BY_BROWSERS:
         other, shown = "Chromium", by_chromium(page, body, format_.content_type)
     if shown is None:
         other, shown = "ImageMagick", by_imagemagick(file, format_.name, profile)
-    own = ours(body)
     if own is None or shown is None:
         return Compared(file, format_.name, other if shown else "", own is not None)
     if own.size != shown.size:
-        return Compared(file, format_.name, other, True, remark=f"{own.size} here, {shown.size} there")
+        return Compared(file, format_.name, other, True, remark=f"{own.size} here, {shown.size} in {other}")
     return Compared(file, format_.name, other, True, difference(own, shown))
 
 
@@ -146,7 +151,7 @@ def report(found: list[Compared]) -> list[str]:
         if one.levels is not None and one.levels >= LEVELS:
             lines.append(f"{one.levels:6.1f} levels from {one.other}: {one.file}")
         elif one.remark:
-            lines.append(f"another size than {one.other}: {one.file}: {one.remark}")
+            lines.append(f"{one.remark}: {one.file}")
         elif one.other and not one.ours:
             lines.append(f"refused, shown by {one.other}: {one.file}")
         elif one.ours and not one.other:
@@ -160,7 +165,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch, chromium() as page:
         profile = Path(scratch) / "srgb.icc"
         profile.write_bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-        found = [one for file in files if (one := compare(file, page, profile))]
+        found = []
+        for number, file in enumerate(files, 1):
+            print(f"\r{number} of {len(files)}", end="", file=sys.stderr, flush=True)
+            if one := compare(file, page, profile):
+                found.append(one)
     print("\n".join(report(found)))
     return 1 if any(one.other and not one.ours for one in found) else 0
 

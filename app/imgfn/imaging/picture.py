@@ -34,7 +34,7 @@ class Source:
         """Raises what `inspect` raises."""
         return cls(body, inspect(body, limits), limits)
 
-    def load(self, view: View, still: bool, page: int, margin: float) -> Pixels:
+    def load(self, view: View, still: bool, page: int | None, margin: float) -> Pixels:
         """Decode what `view` shows of all frames, or of `page` where it is `still`, without its turn."""
         start = time.perf_counter()
         try:
@@ -119,7 +119,7 @@ class Picture:
     def pixels(self) -> Pixels:
         """The frames with all pending geometry done, and what belongs to them."""
         if self.drawn is None:
-            made = self.source.load(self.view, self.still, self.output.frame or 0, self.jpeg_margin)
+            made = self.source.load(self.view, self.still, self.output.frame, self.jpeg_margin)
             frames: Iterable[Image.Image] = made.frames
         else:
             made = self.drawn

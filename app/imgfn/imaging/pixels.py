@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from PIL import Image, ImageFile, ImageSequence
 
 from imgfn.core.faults import BadImage, InvalidArgument
 from imgfn.imaging import kernels
-from imgfn.imaging.codecs import bmp, cicp, isobmff, png, tiff, webp
+from imgfn.imaging.codecs import apng, bmp, cicp, isobmff, png, tiff, webp
 from imgfn.imaging.codecs.decode import Header, guarded, load_plugin, open_libvips, open_pillow
 from imgfn.imaging.raster import RowSource
 from imgfn.imaging.view import View, size_of
@@ -31,8 +32,11 @@ class Pixels:
     icc: bytes | None = None  # the profile of the pixels; None: sRGB
 
 
-def load(source: bytes, header: Header, view: View, still: bool, page: int = 0, margin: float = JPEG_MARGIN) -> Pixels:
-    """Decode what `view` shows of a file, without its turn; `still` asks for one frame only, that of number `page`.
+def load(
+    source: bytes, header: Header, view: View, still: bool, page: int | None = None, margin: float = JPEG_MARGIN
+) -> Pixels:
+    """Decode what `view` shows of a file, without its turn; `still` asks for one frame only: that of number `page`,
+    or the one that programs show who know no animation.
     A JPEG is decoded smaller where that leaves `margin` times the wanted size.
 
     Raises BadImage where the file is broken, InvalidArgument where the page is not of the first one's size.
@@ -41,7 +45,7 @@ def load(source: bytes, header: Header, view: View, still: bool, page: int = 0, 
         pixels = guarded(lambda: _load_jpeg(source, header, view, margin))
     elif _libvips_is_better(header, still, page):
         try:
-            pixels = guarded(lambda: _load_by_libvips(source, header, view, page, margin))
+            pixels = guarded(lambda: _load_by_libvips(source, header, view, page or 0, margin))
         except BadImage:
             # Planes in tiles, JPEG in its first TIFF form: libvips has not got them. 12 bits Pillow shows too dark.
             if header.format.name != "tiff" or header.mode not in ("L", "RGB", "RGBA"):
@@ -55,9 +59,9 @@ def load(source: bytes, header: Header, view: View, still: bool, page: int = 0, 
     return replace(pixels, frames=frames)
 
 
-def _libvips_is_better(header: Header, still: bool, page: int) -> bool:
+def _libvips_is_better(header: Header, still: bool, page: int | None) -> bool:
     # libvips sees an APNG's first frame only.
-    if header.animated and (not still or (page and header.format.name == "png")):
+    if header.animated and (not still or (page is not None and header.format.name == "png")):
         return False
     if header.animated and header.format.name == "webp":
         return header.width * header.height > PILLOW_WEBP_PIXELS
@@ -187,18 +191,27 @@ def heif_16_bits(source: bytes) -> Any:
     return made.copy(interpretation="rgb16" if wide else "srgb") if bands > 2 else made
 
 
-def _load_by_pillow(source: bytes, header: Header, view: View, still: bool, page: int) -> Pixels:
+def _load_by_pillow(source: bytes, header: Header, view: View, still: bool, page: int | None) -> Pixels:
     if header.format.name == "bmp" and (fields := bmp.bit_fields(source)):
         return Pixels((kernels.reshaped(kernels.VipsStream(fields.picture(source)), view),))
     frames, durations = [], []
     image = open_pillow(source, header.format)
     icc = image.info.get("icc_profile")
-    for frame in _frames(image, header, still, page):
+    if header.format.name == "png" and header.animated:
+        whole = apng.frames(source, _eight_bits)
+        wanted: Iterator[Image.Image] = islice(whole, page or 0, (page or 0) + 1) if still else whole
+    else:
+        wanted = _frames(image, header, still, page or 0)
+    for frame in wanted:
         durations.append(round(frame.info.get("duration", 0)))
         # Each frame is made small before the next is decoded.
         frames.append(kernels.reshaped(_in_srgb(_eight_bits(frame), header), view))
+    if not frames:
+        raise BadImage("the animation has no frames")
     if len({frame.mode for frame in frames}) > 1:
         frames = [frame.convert("RGBA") for frame in frames]
+    if header.format.name == "png" and all(_is_opaque(frame) for frame in frames):
+        frames = [frame.convert("RGB") for frame in frames]
     return Pixels(tuple(frames), tuple(durations), _plays(source, image), icc)
 
 
@@ -206,6 +219,10 @@ def _in_srgb(frame: Image.Image, header: Header) -> Image.Image:
     if not (header.colour and header.colour.far):
         return frame
     return kernels.to_pillow(cicp.to_srgb(kernels.to_vips(frame), header.colour))
+
+
+def _is_opaque(frame: Image.Image) -> bool:
+    return frame.mode == "RGBA" and frame.getchannel("A").getextrema()[0] == 255
 
 
 def _plays(source: bytes, image: Image.Image) -> int:
@@ -222,10 +239,7 @@ def _plays(source: bytes, image: Image.Image) -> int:
 def _frames(image: Image.Image, header: Header, still: bool, page: int) -> Iterator[Image.Image]:
     if header.animated and not still:
         # Pillow draws each frame over the one before, in the same image, and lets a later frame of a GIF enlarge it.
-        frames = ImageSequence.Iterator(image)
-        if header.default_image:
-            next(frames)
-        yield from (frame.crop((0, 0, *header.size)) for frame in frames)
+        yield from (frame.crop((0, 0, *header.size)) for frame in ImageSequence.Iterator(image))
     else:
         if page or header.frames != 1:  # a HEIC opens with its primary picture
             image.seek(page)

@@ -116,7 +116,7 @@ def to_srgb(image: Any, colour: Colour) -> Any:
             interpretation=("grey16" if grey else "rgb16") if image.format == "ushort" else image.interpretation
         )
         image.set_type(kernels.vips().GValue.blob_type, "icc-profile-data", colour.profile(grey=grey))
-        made = image.icc_transform("srgb", embedded=True, intent="relative")
+        made = image.icc_transform("srgb", embedded=True, intent="relative", depth=8)
         made = made.copy()
         made.remove("icc-profile-data")
         return made.colourspace("b-w") if grey else made

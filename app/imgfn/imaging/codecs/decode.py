@@ -14,7 +14,7 @@ from imgfn.core.formats import FORMATS, SNIFF_BYTES, Format, sniff
 from imgfn.core.output import Size
 from imgfn.imaging import kernels
 from imgfn.imaging.codecs import bmp, cicp, tiff, webp
-from imgfn.imaging.codecs.structure import frames_of, has_default_image
+from imgfn.imaging.codecs.structure import frames_of
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.view import ORIENTATIONS, Orientation
 
@@ -50,7 +50,6 @@ class Header:
     mode: str = "RGB"  # Pillow's name for how the colours are stored
     by_libvips: bool = False  # Pillow cannot open it
     colour: cicp.Colour | None = None  # told by numbers; None: by an ICC profile, or sRGB
-    default_image: bool = False  # an APNG whose first picture is for those who show no animation
 
     @property
     def size(self) -> Size:
@@ -166,7 +165,6 @@ def _header(source: bytes, format_: Format, frames: int) -> Header:
             1 if format_.name == "heic" else _orientation(image),
             image.mode,
             colour=colour,
-            default_image=frames > 1 and format_.name == "png" and has_default_image(source),
         )
 
 

@@ -186,7 +186,7 @@ def _area(frame: Image.Image) -> int:
 
 
 def _tiff(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
-    return _by_libvips(frame, records, "tiff", compression="deflate", predictor="horizontal")
+    return _by_libvips(frame, dict(records), "tiff", compression="deflate", predictor="horizontal")
 
 
 def _bmp(frame: Image.Image, records: Records, interlace: bool, quality: int) -> bytes:  # noqa: ARG001  as above
@@ -202,6 +202,9 @@ def _heic(frame: Image.Image, records: Records, interlace: bool, quality: int) -
 
 def _by_libvips(frame: Image.Image, records: Records, name: str, **options: Any) -> bytes:
     image = kernels.to_vips(frame)
+    if orientation := records.pop("orientation", None):
+        image = image.copy()
+        image.set_type(kernels.vips().GValue.gint_type, "orientation", orientation[0])
     for record, content in records.items():
         image.set_type(kernels.vips().GValue.blob_type, LIBVIPS_NAMES[record], content)
     # Without `keep` libvips writes an EXIF of its own: size, resolution, version.

@@ -12,7 +12,7 @@ from imgfn.imaging.picture import Picture
 
 CARRIED = {
     **dict.fromkeys(("jpg", "png", "webp", "avif", "heic"), ("icc_profile", "exif", "xmp")),
-    "tiff": ("icc_profile", "xmp"),
+    "tiff": ("icc_profile", "xmp", "orientation"),
 }
 RIGHTS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
 
@@ -30,6 +30,8 @@ def carried_metadata(picture: Picture, icc: bytes | None) -> tuple[dict[str, byt
     elif keep == "all":
         records["exif"] = _unbroken("exif", lambda: _all(picture, _exif(picture)), broken)
         records["xmp"] = _unbroken("xmp", lambda: _xmp(picture), broken)
+        if format_name == "tiff" and not picture.output.upright:  # it has a tag for that, and no EXIF here
+            records["orientation"] = bytes([picture.header.orientation])
     told = {name: record for name, record in records.items() if record}
     dropped = [name for name in told if name not in CARRIED.get(format_name, ())]
     notes = [f"{name} dropped: the record is broken" for name in broken]

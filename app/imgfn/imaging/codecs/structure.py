@@ -60,14 +60,6 @@ def _png(source: bytes, limits: Limits) -> int:  # noqa: ARG001  all counters ar
     return frames
 
 
-def has_default_image(source: bytes) -> bool:
-    """Whether the picture of an APNG that all programs show is no frame of its animation: no fcTL stands before it."""
-    for kind, _, _ in png_chunks(source):
-        if kind in (b"fcTL", b"IDAT"):
-            return kind == b"IDAT"
-    return False
-
-
 def png_chunks(source: bytes) -> Iterator[tuple[bytes, int, int]]:
     """The kind of each chunk, where its data start, and how many bytes it says these are."""
     position = 8

@@ -161,23 +161,31 @@ def _samples(source: bytes, found: Directory, plane: int | None) -> Any:
     """All samples of a picture, or those of one plane, a band for each, 0 to 255."""
     bands = 1 if found.planes else found.samples
     width, height = found.size
-    bits = found.bits
+    # Tiles are read as strips, one below the other, and laid out afterwards: only so may their rows have any length.
+    across, rows = found.first(TILE_WIDTH, 0) if found.tiled else width, found.first(TILE_LENGTH, 0)
+    if min(across, width, height) < 1 or (found.tiled and rows < 1):
+        raise ValueError("the picture has no size")
+    tiles = -(-width // across), -(-height // rows) if found.tiled else 1
+    tall = rows * tiles[0] * tiles[1] if found.tiled else height
+    length, bits = across * bands, found.bits
     if bits in DEPTHS:
-        image = _grey(source, found, plane, bits, lambda pixels: pixels * bands)
+        image = _grey(source, found, plane, (length, tall), bits)
         image = image.cast("uchar", shift=True) if bits > 8 else image
-        return image.bandfold(factor=bands) if bands > 1 else image
-    image = _grey(source, found, plane, 8, lambda pixels: -(-pixels * bands * bits // 8))
-    if bits == 64:
-        values = array.array("d", image.write_to_memory())
-        if (found.order == "<") != (sys.byteorder == "little"):
-            values.byteswap()
-        floats = array.array("f", values).tobytes()
-        image = kernels.vips().Image.new_from_memory(floats, width * bands, height, 1, "float")
-        image = (image * 255).rint().cast("uchar")
     else:
-        image = _unpacked(image, bits, found.order)
-    image = image.crop(0, 0, width * bands, height)
-    return image.bandfold(factor=bands) if bands > 1 else image
+        image = _grey(source, found, plane, (-(-length * bits // 8), tall), 8)
+        image = _of_doubles(image, length, found.order) if bits == 64 else _unpacked(image, bits, found.order)
+    image = image.crop(0, 0, length, tall)
+    image = image.bandfold(factor=bands) if bands > 1 else image
+    return image.grid(rows, *tiles).crop(0, 0, width, height) if found.tiled else image
+
+
+def _of_doubles(image: Any, width: int, order: str) -> Any:
+    values = array.array("d")
+    values.frombytes(image.write_to_memory())
+    if (order == "<") != (sys.byteorder == "little"):
+        values.byteswap()
+    floats = array.array("f", values).tobytes()
+    return (kernels.vips().Image.new_from_memory(floats, width, image.height, 1, "float") * 255).rint().cast("uchar")
 
 
 def _unpacked(image: Any, bits: int, order: str) -> Any:
@@ -198,29 +206,27 @@ def _unpacked(image: Any, bits: int, order: str) -> Any:
     return bands[0].bandjoin(bands[1:]).bandunfold() if len(bands) > 1 else bands[0]
 
 
-def _grey(source: bytes, found: Directory, plane: int | None, bits: int, width_of: Any) -> Any:
-    """What libtiff makes of the strips or tiles as a grey picture of `width_of(pixels)` samples in place of pixels."""
+def _grey(source: bytes, found: Directory, plane: int | None, size: Size, bits: int) -> Any:
+    """What libtiff makes of the strips or tiles as the strips of a grey picture of `size`."""
     starts, counts = (TILES, TILE_BYTES) if found.tiled else (STRIPS, STRIP_BYTES)
     places, sizes = list(found.entries[starts]), list(found.entries[counts])
     if plane is not None:
         share = len(places) // found.samples
         places, sizes = (values[plane * share : (plane + 1) * share] for values in (places, sizes))
+    rows = found.first(TILE_LENGTH, 0) if found.tiled else min(found.first(ROWS_PER_STRIP, size[1]), size[1])
     entries = {
-        WIDTH: [width_of(found.size[0])],
-        LENGTH: [found.size[1]],
+        WIDTH: [size[0]],
+        LENGTH: [size[1]],
         BITS: [bits],
         COMPRESSION: [found.first(COMPRESSION, 1)],
         PHOTOMETRIC: [BLACK_IS_ZERO],
         FILL_ORDER: [found.first(FILL_ORDER, 1)],
+        STRIPS: places,
         SAMPLES: [1],
+        ROWS_PER_STRIP: [rows],
+        STRIP_BYTES: sizes,
         PREDICTOR: [found.first(PREDICTOR, 1)],
-        starts: places,
-        counts: sizes,
     }
-    if found.tiled:
-        entries |= {TILE_WIDTH: [width_of(found.first(TILE_WIDTH, 0))], TILE_LENGTH: [found.first(TILE_LENGTH, 0)]}
-    else:
-        entries[ROWS_PER_STRIP] = [min(found.first(ROWS_PER_STRIP, found.size[1]), found.size[1])]
     return kernels.vips().Image.tiffload_buffer(_redirected(source, found.order, entries), fail_on="truncated")
 
 
