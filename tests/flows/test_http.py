@@ -35,7 +35,12 @@ class Desk:
 
     def question(self, run: str, topic: str) -> Any:
         waits = self.outcome == "accepted"
-        return {"flow": "review", "key": "s/a.png", "waits": waits, "given": {"key": "s/a.png", "question": "<b>Well?</b>"}}
+        return {
+            "flow": "review",
+            "key": "s/a.png",
+            "waits": waits,
+            "given": {"key": "s/a.png", "question": "<b>Well?</b>"},
+        }
 
     def runs(self, **asked: Any) -> Any:
         self.asked.append(asked)
@@ -158,9 +163,7 @@ def test_uploads_overwrites_saveas_and_deletes_are_events(client: Client) -> Non
     assert {event.bucket for event in told} == {"imgfn-sources"}
 
 
-def test_an_upload_whose_event_cannot_be_kept_is_refused_whole(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upload_whose_event_cannot_be_kept_is_refused_whole(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     from imgfn.core.faults import StoreFull
 
     def refuse(*_: Any) -> None:
@@ -196,7 +199,9 @@ def test_a_get_shows_the_question_and_answers_nothing(client: Client, desk: Desk
 
 
 def test_an_answer_by_form_and_by_json(client: Client, desk: Desk) -> None:
-    told = client.post(link(), data={"decision": "approve", "reason": "fine", "x": "y"}, headers={"Accept": "text/html"})
+    told = client.post(
+        link(), data={"decision": "approve", "reason": "fine", "x": "y"}, headers={"Accept": "text/html"}
+    )
     assert (told.status_code, told.mimetype) == (200, "text/html")
     told = client.post(link(), json={"paid": True})
     assert told.get_json() == {"outcome": "accepted", "answer": {"output": {"paid": True}}}
@@ -246,7 +251,9 @@ def test_runs_need_the_admin_token(client: Client, desk: Desk) -> None:
     for path in ("/flows/runs/r/cancel", "/flows/runs/r/answer"):
         assert client.post(path, json={"decision": "approve"}).status_code == 403
     assert desk.asked == []
-    assert client.get("/flows/runs?state=failed&limit=5", headers=ADMIN).get_json()["runs"] == [{"id": "r", "kind": "flow"}]
+    assert client.get("/flows/runs?state=failed&limit=5", headers=ADMIN).get_json()["runs"] == [
+        {"id": "r", "kind": "flow"}
+    ]
     assert desk.asked == [{"state": "failed", "kind": "", "limit": 5, "offset": 0}]
     assert client.get("/flows/runs?limit=-1", headers=ADMIN).status_code == 400
     assert client.get("/flows/runs/r", headers=ADMIN).get_json()["picture"].endswith("/-/s/a.png")

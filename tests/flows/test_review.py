@@ -187,7 +187,12 @@ def test_an_upload_is_approved_and_published(site: Site, robot: Receiver) -> Non
     assert answer(site, run, "approve", by="ann") == "accepted"
     assert answer(site, run, "reject") == "answered"
     told = result(site, run)
-    assert told["output"]["output"] == {"state": "approved", "reason": None, "by": "ann", "published": "published/good.png"}
+    assert told["output"]["output"] == {
+        "state": "approved",
+        "reason": None,
+        "by": "ann",
+        "published": "published/good.png",
+    }
     assert site.sources.stat(Key("published/good.png")).size
     assert site.sources.stat(Key("approved/submissions/good.png")).size
     assert [*site.sources.list("submissions/good")] == []
@@ -216,7 +221,10 @@ def test_nobody_answers_in_time(site: Site) -> None:
     site.call("start_flow", name="short", given={"key": "a"}, run="late-1")
     late = result(site, "late-1")
     assert late["state"] == "succeeded", late
-    assert late["output"] == {"ended": "late", "output": {"error": "FnF.TaskTimeout", "cause": "no answer within 2 seconds", "decision": "none"}}
+    assert late["output"] == {
+        "ended": "late",
+        "output": {"error": "FnF.TaskTimeout", "cause": "no answer within 2 seconds", "decision": "none"},
+    }
     assert answer(site, "late-1", "approve") == "timed out"
     assert answer(site, "no-such-run", "approve") == "over"
 
