@@ -19,7 +19,8 @@ from imgfn.flows.run import Run
 from imgfn.flows.target import Target
 
 BATCH, BATCHES = 100, 1000
-QUEUE = "backfill"
+QUEUE, RATED = "backfill", "backfill-rated"
+AT_ONCE = 2  # batches with a rate, over all workers: each does half of it
 POLL_SECONDS = 2.0
 LOOK_SECONDS = 1.0  # between looks whether the run was cancelled
 
@@ -46,10 +47,9 @@ def backfill_program(pictures: Callable[[], Pictures], active: Callable[[str], i
             keys = await insist(run, "page", lambda last=after: page(pictures(), given["prefix"], last))
             if not keys:
                 break
-            work = {"parent": run.id, "keys": keys, "work": given["work"], "rate": rate}
+            work = {"parent": run.id, "keys": keys, "work": given["work"], "rate": rate / AT_ONCE}
             if not given.get("dry_run"):
-                delay = number * BATCH / rate if rate else 0.0
-                await run.start("batch", batch_run(run.id, number), work, QUEUE, delay)
+                await run.start("batch", batch_run(run.id, number), work, RATED if rate else QUEUE)
             number, after, listed = number + 1, keys[-1], listed + len(keys)
             if number % 10 == 0:
                 await run.tell({"listed": listed, "last": after})

@@ -8,7 +8,7 @@ from imgfn.core.faults import InvalidArgument, NotFound, ObjectAlreadyExists
 from imgfn.core.plan import Plan
 from imgfn.flows import reports
 from imgfn.flows.backfill import QUEUE as BACKFILL
-from imgfn.flows.backfill import part
+from imgfn.flows.backfill import RATED, part
 from imgfn.flows.definitions import FlowFiles, NoSuchFlow
 from imgfn.flows.dispatch import DERIVE, FLOWS
 from imgfn.flows.engine import Engine
@@ -174,7 +174,8 @@ class Desk:
         """`pause`, `resume` or `cancel` it. Raises NotFound."""
         parents, batches = self._backfill(name)
         if to == "resume":
-            for runs, queue in ((batches, BACKFILL), (parents, FLOWS)):
+            rated = RATED if parents[0].given.get("rate") else BACKFILL
+            for runs, queue in ((batches, rated), (parents, FLOWS)):
                 stopped = [run.id for run in runs if run.state == "cancelled"]
                 if stopped:
                     self._engine.resume(stopped, queue)

@@ -54,10 +54,11 @@ class Json(Serializer):
 
 @dataclass(frozen=True)
 class Queue:
-    """How many of its runs one worker has at once, and how often it asks for more (seconds)."""
+    """How many of its runs one worker has at once, how often it asks for more (seconds), and how many all have."""
 
     workers: int | None
     poll: float = 0.1
+    everywhere: int | None = None
 
 
 class Engine:
@@ -109,7 +110,11 @@ class Engine:
         DBOS.launch()
         for name, queue in queues.items():
             DBOS.register_queue(
-                name, worker_concurrency=queue.workers, polling_interval_sec=queue.poll, on_conflict="always_update"
+                name,
+                worker_concurrency=queue.workers,
+                global_concurrency=queue.everywhere,
+                polling_interval_sec=queue.poll,
+                on_conflict="always_update",
             )
 
     def close(self, seconds: int = 3) -> None:

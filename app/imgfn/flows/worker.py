@@ -10,8 +10,8 @@ from typing import Any
 
 from imgfn.flows.actions import Actions
 from imgfn.flows.answers import AnswerBox
+from imgfn.flows.backfill import AT_ONCE, RATED, backfill_program, batch_program
 from imgfn.flows.backfill import QUEUE as BACKFILL
-from imgfn.flows.backfill import backfill_program, batch_program
 from imgfn.flows.control import Server
 from imgfn.flows.definitions import FlowFiles
 from imgfn.flows.derive import derive_program, tidy_program
@@ -34,6 +34,7 @@ from imgfn.observability.log import log
 QUEUES = {
     DERIVE: Queue(16),
     BACKFILL: Queue(4, 0.5),
+    RATED: Queue(AT_ONCE, 0.5, everywhere=AT_ONCE),
     FLOWS: Queue(None, 0.2),
     CONTROL: Queue(16),
 }
