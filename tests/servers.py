@@ -38,6 +38,7 @@ INSTALL = {
     "mount": "apt-get install mount",
     "nginx": "apt-get install nginx-light",
     "node": "apt-get install nodejs",
+    "openssl": "apt-get install openssl",
     "slowhttptest": "apt-get install slowhttptest",
 }
 START_SECONDS = 30

@@ -22,7 +22,7 @@ from imgfn.stores.s3.credentials import Keys, read_context, read_environment
 from imgfn.stores.s3.objects import differs
 from imgfn.stores.s3.store import MinioStore
 from imgfn.wiring import build_keys, build_store
-from tests.servers import open_bucket, running_minio
+from tests.servers import open_bucket, running_minio, tool
 
 pytestmark = pytest.mark.real
 
@@ -223,7 +223,7 @@ def test_it_speaks_tls_and_trusts_only_the_right_server(tmp_path, monkeypatch):
 def make_certificate(folder: Path) -> None:
     subprocess.run(
         shlex.split(
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 "
+            f"{tool('openssl')} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 "
             "-addext subjectAltName=IP:127.0.0.1 -keyout private.key -out public.crt"
         ),
         cwd=folder,
