@@ -117,6 +117,7 @@ class Settings(BaseSettings):
     max_scans: int = Field(100, gt=0, description="scans of a progressive JPEG")
     max_output_side: int = Field(16_384, gt=0, description="longest side of a result, in pixels")
     max_output_pixels: int = Field(16_777_216, gt=0, description="pixels of one frame of a result")
+    strict: bool = Field(False, description="refuse damaged pictures, not show them as far as they can be read")
     max_url_bytes: int = Field(4096, gt=0, description="path and query of a request")
 
     # Rendering
