@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     )
     keep_results: bool = Field(True, description="keep results in the result store")
 
+    result_days: int = Field(0, ge=0, description="imgfn clean removes results not asked for in so many days; 0: none")
+    result_bytes: int = Field(
+        0, ge=0, description="imgfn clean removes the results longest unused until these are left; 0: any number"
+    )
+
     # Limits (defaults as in docs/security.md)
     max_upload_bytes: int = Field(20 * MB, gt=0, description="size of one uploaded file")
     max_upload_parts: int = Field(20, gt=0, description="parts of one upload")
