@@ -98,4 +98,4 @@ def describe(file: StoredUpload, public_url: str) -> dict[str, Any]:
         "format": file.format,
         "etag": file.stat.etag,
         "sha256": file.sha256,
-    }
+    } | ({"notes": list(file.notes)} if file.notes else {})

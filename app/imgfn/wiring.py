@@ -187,6 +187,7 @@ def build_renderer(chosen: "Settings") -> Renderer:
         max_output_side=chosen.max_output_side,
         max_output_pixels=chosen.max_output_pixels,
         max_seconds=chosen.render_seconds,
+        strict=chosen.strict,
     )
     fonts = tuple(str(Path(folder).resolve()) for folder in chosen.font_dirs)
     if chosen.render == "inline":

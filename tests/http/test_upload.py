@@ -165,3 +165,22 @@ def test_an_upload_token_is_asked_for(
     refused = post(web_upload, ("one.png", "x", photo))
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (403, "Bearer")
     assert post(web_upload, ("one.png", "x", photo), headers={"Authorization": "Bearer let-me-in"}).status_code == 201
+
+
+def test_the_receipt_and_the_picture_say_that_a_file_ends_early(
+    web_upload: Client, web_proc: Client, configure: Callable[..., None]
+) -> None:
+    out = io.BytesIO()
+    Image.effect_noise((200, 150), 50).save(out, "JPEG")
+    whole, half = out.getvalue(), out.getvalue()[: out.tell() // 2]
+    for render in ("inline", "process"):
+        configure(render=render)
+        answer = web_upload.put(f"/upload/{render}.jpg", data=half)
+        (told,) = answer.json["files"]
+        assert (answer.status_code, len(told["notes"])) == (201, 1)
+        picture = web_proc.get(f"/proc/resize/w_20/{render}.jpg")
+        assert (picture.status_code, picture.headers["X-Imgfn-Note"]) == (200, told["notes"][0])
+    assert "notes" not in web_upload.put("/upload/whole.jpg", data=whole).json["files"][0]
+    configure(strict="true", render="inline")
+    assert web_upload.put("/upload/other.jpg", data=half).status_code == 422
+    assert web_proc.get("/proc/resize/w_21/inline.jpg").status_code == 422

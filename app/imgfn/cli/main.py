@@ -109,6 +109,32 @@ def operations() -> None:
 
 
 @main.command()
+@click.option("--dry-run", is_flag=True, help="Remove nothing, say only what would be.")
+def clean(*, dry_run: bool) -> None:
+    """Remove results of sources that are gone, not asked for in IMGFN_RESULT_DAYS, or over IMGFN_RESULT_BYTES.
+
+    To be run now and then, as by cron, beside the server or without it.
+    """
+    from imgfn.service import cleaning
+
+    settings = read_settings()
+    try:
+        told = cleaning.clean(
+            wiring.build_store(settings, "sources"),
+            wiring.build_store(settings, "results"),
+            days=settings.result_days,
+            max_bytes=settings.result_bytes,
+            dry_run=dry_run,
+        )
+    except Fault as fault:
+        raise click.ClickException(f"{fault.title}: {fault.detail}") from fault
+    reasons = ", ".join(f"{count} {reason}" for reason, count in told.removed.items()) or "nothing to remove"
+    removed = "would be removed" if dry_run else "removed"
+    click.echo(f"{told.removed.total()} results of {told.removed_bytes} bytes {removed} ({reasons})")
+    click.echo(f"{told.kept} results of {told.kept_bytes} bytes stay")
+
+
+@main.command()
 def doctor() -> None:
     """Say what is configured, what can be reached and what is unsafe; exit 1 where something is broken."""
     findings = examine(read_settings())

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     )
     keep_results: bool = Field(True, description="keep results in the result store")
 
+    result_days: int = Field(0, ge=0, description="imgfn clean removes results not asked for in so many days; 0: none")
+    result_bytes: int = Field(
+        0, ge=0, description="imgfn clean removes the results longest unused until these are left; 0: any number"
+    )
+
     # Limits (defaults as in docs/security.md)
     max_upload_bytes: int = Field(20 * MB, gt=0, description="size of one uploaded file")
     max_upload_parts: int = Field(20, gt=0, description="parts of one upload")
@@ -117,6 +122,7 @@ class Settings(BaseSettings):
     max_scans: int = Field(100, gt=0, description="scans of a progressive JPEG")
     max_output_side: int = Field(16_384, gt=0, description="longest side of a result, in pixels")
     max_output_pixels: int = Field(16_777_216, gt=0, description="pixels of one frame of a result")
+    strict: bool = Field(False, description="refuse damaged pictures, not show them as far as they can be read")
     max_url_bytes: int = Field(4096, gt=0, description="path and query of a request")
 
     # Rendering

@@ -18,6 +18,7 @@ class Stat:
     modified: datetime  # UTC
     content_type: str
     meta: Mapping[str, str] = field(default_factory=dict)  # lower-case names, ASCII values
+    used: datetime | None = field(default=None, compare=False)  # UTC, to a day; None: the store does not know
 
 
 @dataclass(frozen=True)

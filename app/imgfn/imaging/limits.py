@@ -17,6 +17,7 @@ class Limits:
     max_output_side: int = 16_384
     max_output_pixels: int = 16_777_216  # of one frame
     max_seconds: float | None = None  # that a render may be expected to take
+    strict: bool = False  # refuse what is damaged, not show it as far as it goes
 
     def check_source(self, size: Size, frames: int = 1) -> None:
         """Raise ImageTooLarge where a source of `frames` frames of `size` is over a limit."""

@@ -14,7 +14,7 @@ from imgfn.imaging import kernels
 from imgfn.imaging.codecs.decode import Header, inspect
 from imgfn.imaging.codecs.profile import converted, is_srgb, suits
 from imgfn.imaging.limits import Limits
-from imgfn.imaging.pixels import JPEG_MARGIN, JPEG_MARGIN_FOR, Pixels, load
+from imgfn.imaging.pixels import JPEG_MARGIN, JPEG_MARGIN_FOR, Pixels, load_what_there_is
 from imgfn.imaging.view import STRAIGHT, Orientation, View
 
 PNG8 = replace(FORMATS["png"], animation=False)
@@ -28,17 +28,21 @@ class Source:
     header: Header
     limits: Limits
     milliseconds: dict[str, float] = field(default_factory=dict)  # `decode` is added to it
+    notes: dict[str, None] = field(default_factory=dict)  # what is wrong with the file, in order; decoding adds to it
 
     @classmethod
     def of(cls, body: bytes, limits: Limits) -> "Source":
         """Raises what `inspect` raises."""
-        return cls(body, inspect(body, limits), limits)
+        header = inspect(body, limits)
+        return cls(body, header, limits, notes=dict.fromkeys(header.notes))
 
     def load(self, view: View, still: bool, page: int | None, margin: float) -> Pixels:
         """Decode what `view` shows of all frames, or of `page` where it is `still`, without its turn."""
         start = time.perf_counter()
         try:
-            return load(self.body, self.header, view, still, page, margin)
+            pixels, notes = load_what_there_is(self.body, self.header, view, still, page, margin)
+            self.notes.update(dict.fromkeys(notes))
+            return pixels
         finally:
             spent = (time.perf_counter() - start) * 1000
             self.milliseconds["decode"] = self.milliseconds.get("decode", 0.0) + spent

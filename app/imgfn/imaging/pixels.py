@@ -10,6 +10,7 @@ from PIL import Image, ImageFile, ImageSequence
 from imgfn.core.faults import BadImage, InvalidArgument
 from imgfn.imaging import kernels
 from imgfn.imaging.codecs import apng, bmp, cicp, isobmff, png, tiff, webp
+from imgfn.imaging.codecs.damage import DAMAGED, ENDS_EARLY, png_has_a_row, strictly
 from imgfn.imaging.codecs.decode import Header, guarded, load_plugin, open_libvips, open_pillow
 from imgfn.imaging.raster import RowSource
 from imgfn.imaging.view import View, size_of
@@ -30,6 +31,22 @@ class Pixels:
     durations: tuple[int, ...] = (0,)  # milliseconds for each frame
     loop: int = 0  # how often the animation runs; 0: for ever
     icc: bytes | None = None  # the profile of the pixels; None: sRGB
+
+
+def load_what_there_is(
+    source: bytes, header: Header, view: View, still: bool, page: int | None, margin: float
+) -> tuple[Pixels, tuple[str, ...]]:
+    """As `load`, of a damaged file as far as it can be read; and notes on that beyond those of its header."""
+    if ENDS_EARLY in header.notes or not ImageFile.LOAD_TRUNCATED_IMAGES:
+        return load(source, header, view, still, page, margin), ()
+    try:
+        with strictly():
+            return load(source, header, view, still, page, margin), ()
+    except BadImage:
+        if header.format.name == "png" and not png_has_a_row(source):
+            raise
+        damaged = replace(header, notes=(DAMAGED,))
+        return load(source, damaged, view, still, page, margin), damaged.notes
 
 
 def load(
@@ -60,6 +77,8 @@ def load(
 
 
 def _libvips_is_better(header: Header, still: bool, page: int | None) -> bool:
+    if header.format.name == "png" and {ENDS_EARLY, DAMAGED}.intersection(header.notes):
+        return False  # it shows nothing of such a file
     # libvips sees an APNG's first frame only.
     if header.animated and (not still or (page is not None and header.format.name == "png")):
         return False

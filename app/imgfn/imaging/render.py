@@ -41,12 +41,12 @@ def render(
     answer = _do(plan.steps, picture, watermarks or {})
     if isinstance(answer, Report):
         spent = (time.perf_counter() - start) * 1000
-        return Rendered(answer.body, answer.content_type, (), _shares(opened, spent, 0.0))
+        return Rendered(answer.body, answer.content_type, tuple(opened.notes), _shares(opened, spent, 0.0))
     _ = answer.frames  # what is pending counts as steps, not as encoding
     done = time.perf_counter()
     encoded = encode(answer)
     shares = _shares(opened, (done - start) * 1000, (time.perf_counter() - done) * 1000)
-    return Rendered(encoded.body, encoded.content_type, (*answer.notes, *encoded.notes), shares)
+    return Rendered(encoded.body, encoded.content_type, (*opened.notes, *answer.notes, *encoded.notes), shares)
 
 
 def _output(steps: Iterable[Step]) -> Output:

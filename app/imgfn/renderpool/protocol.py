@@ -226,7 +226,7 @@ def dump_header(header: Header) -> dict[str, object]:
 def load_header(told: Mapping[str, Any], _body: bytes) -> Header:
     """The header that a child read."""
     header = told["header"]
-    return Header(**header | {"format": FORMATS[header["format"]]})
+    return Header(**header | {"format": FORMATS[header["format"]], "notes": tuple(header["notes"])})
 
 
 def dump_rendered(rendered: Rendered) -> dict[str, object]:

@@ -77,6 +77,7 @@ class StoredUpload:
     format: str
     sha256: str
     created: bool  # False: the same bytes were there already
+    notes: tuple[str, ...] = ()  # what is wrong with it
 
 
 class Listener(Protocol):
@@ -172,7 +173,9 @@ class Service:
                 if stored:
                     fault.detail += f"; stored already: {', '.join(repr(str(done.stat.key)) for done in stored)}"
                 raise
-            stored.append(StoredUpload(stat, header.width, header.height, header.format.name, file.sha256, created))
+            stored.append(
+                StoredUpload(stat, header.width, header.height, header.format.name, file.sha256, created, header.notes)
+            )
             self._tell_stored(stat)
         return stored
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from imgfn.core.faults import BadImage, Fault, ImageTooLarge, UnsupportedMediaType
 from imgfn.core.formats import FORMATS, SNIFF_BYTES, Format, sniff
 from imgfn.core.output import Size
 from imgfn.imaging import kernels
 from imgfn.imaging.codecs import bmp, cicp, tiff, webp
+from imgfn.imaging.codecs.damage import damage_of
 from imgfn.imaging.codecs.structure import frames_of
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.view import ORIENTATIONS, Orientation
@@ -50,6 +51,7 @@ class Header:
     mode: str = "RGB"  # Pillow's name for how the colours are stored
     by_libvips: bool = False  # Pillow cannot open it
     colour: cicp.Colour | None = None  # told by numbers; None: by an ICC profile, or sRGB
+    notes: tuple[str, ...] = ()  # what is wrong with the file, where that can be seen without decoding it
 
     @property
     def size(self) -> Size:
@@ -78,8 +80,12 @@ def inspect(source: bytes, limits: Limits) -> Header:
         )
     # What the inner pictures of an ICO and the later frames of a GIF claim, Pillow sees first.
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    ImageFile.LOAD_TRUNCATED_IMAGES = not limits.strict
     frames = guarded(lambda: frames_of(source, format_.name, limits))
-    header = guarded(lambda: _header(source, format_, frames))
+    notes = guarded(lambda: damage_of(source, format_.name))
+    if notes and limits.strict:
+        raise BadImage(notes[0].partition(";")[0])
+    header = replace(guarded(lambda: _header(source, format_, frames)), notes=notes)
     limits.check_source(header.size, header.frames)
     return header
 
@@ -119,14 +125,16 @@ def open_pillow(source: bytes, format_: Format) -> Image.Image:
 
 
 def open_libvips(source: bytes, format_: Format, **options: Any) -> Any:
-    """The file as a libvips image, decoded as its pixels are asked for; a truncated one fails then."""
+    """The file as a libvips image, decoded as its pixels are asked for; under `strictly` a truncated one fails then."""
     vips = kernels.vips()
     # A source, not a buffer: pyvips copies buffers. The picture reads `source` in place, which has to outlive it.
     read = vips.Source.new_from_memory(source)
     loader = getattr(vips.Image, LIBVIPS.get(format_.name, f"{format_.name}load_source"))
     if format_.name == "svg":
         options |= {"dpi": SVG_DPI, "scale": SVG_SCALE * options.get("scale", 1)}
-    return loader(read, access="sequential", fail_on="truncated", **options)
+    return loader(
+        read, access="sequential", fail_on="none" if ImageFile.LOAD_TRUNCATED_IMAGES else "truncated", **options
+    )
 
 
 def _header(source: bytes, format_: Format, frames: int) -> Header:

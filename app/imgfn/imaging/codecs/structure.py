@@ -25,27 +25,40 @@ def frames_of(source: bytes, format_name: str, limits: Limits) -> int:
 
 
 def _jpeg(source: bytes, limits: Limits) -> int:
-    # Up to the end of the image: a motion photo has a film behind it, and that any bytes.
-    scans, position = 0, 2
-    while position + 4 <= len(source):
+    scans = 0
+    for marker, _ in jpeg_segments(source):
+        scans += marker == 0xDA
+        if scans > limits.max_scans:
+            raise ImageTooLarge(
+                f"the JPEG has more than {limits.max_scans} scans", expected=f"at most {limits.max_scans} scans"
+            )
+    return 1
+
+
+def jpeg_segments(source: bytes) -> Iterator[tuple[int, int]]:
+    """The marker of each segment, and where what follows it begins: of a scan its pixels.
+
+    Up to the end of the image (D9), or as far as there are segments: a motion photo has a film behind it, and that any
+    bytes.
+    """
+    position = 2
+    while position + 2 <= len(source):
         if source[position] != 0xFF:
-            break
+            return
         marker = source[position + 1]
         if marker == 0xD9:
-            break
+            yield marker, position + 2
+            return
         if marker == 0xFF or marker in _BARE_MARKERS:
             position += 1 if marker == 0xFF else 2
             continue
+        if position + 4 > len(source):
+            return
         position += 2 + int.from_bytes(source[position + 2 : position + 4], "big")
+        yield marker, position
         if marker == 0xDA:
-            scans += 1
-            if scans > limits.max_scans:
-                raise ImageTooLarge(
-                    f"the JPEG has more than {limits.max_scans} scans", expected=f"at most {limits.max_scans} scans"
-                )
             following = _MARKER.search(source, position)
             position = following.start() if following else len(source)
-    return 1
 
 
 def _png(source: bytes, limits: Limits) -> int:  # noqa: ARG001  all counters are called alike

@@ -20,6 +20,8 @@ from imgfn.stores.folder.versions import Description, Versions
 
 PUBLISH_TRIES = 10  # each is lost only to a delete that removed the emptied folder at that very moment
 
+NOT_A_USE = getattr(os, "O_NOATIME", 0)  # to look at a result is not to ask for it; `open` notes that itself
+DAY_SECONDS = 24 * 60 * 60
 READ_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # O_NONBLOCK: a named pipe that somebody dropped in must not hold a thread.
 READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -53,6 +55,8 @@ class FolderStore:
     def open(self, key: Key, start: int = 0, length: int | None = None) -> Opened:
         with explain(key, READING):
             descriptor, known = self._find(key)
+        if self._empty_is_gone and known.used and time.time() - known.used.timestamp() > DAY_SECONDS:
+            _note_use(descriptor)
         if start and start >= known.size:
             os.close(descriptor)
             raise RangeNotSatisfiable(f"{key!r} has {known.size} bytes", expected=f"bytes 0 to {known.size - 1}")
@@ -148,6 +152,9 @@ class FolderStore:
         *folders, name = key.split("/")
         parent = self._open_folder(folders)
         try:
+            if self._empty_is_gone:
+                with suppress(PermissionError):  # somebody else's file
+                    return os.open(name, READ_FILE | NOT_A_USE, dir_fd=parent)
             return os.open(name, READ_FILE, dir_fd=parent)
         finally:
             os.close(parent)
@@ -210,6 +217,12 @@ class FolderStore:
         raise StoreUnavailable(f"the folder of {key!r} is being removed again and again")
 
 
+def _note_use(descriptor: int) -> None:
+    """Write down when a result was last asked for: many disks are mounted so that the kernel does not."""
+    with suppress(OSError):  # a read-only disk still serves
+        os.utime(descriptor, ns=(time.time_ns(), os.fstat(descriptor).st_mtime_ns))
+
+
 def _stat(key: Key, state: os.stat_result, content_type: str, meta: Mapping[str, str]) -> Stat:
     return Stat(
         key=key,
@@ -218,6 +231,7 @@ def _stat(key: Key, state: os.stat_result, content_type: str, meta: Mapping[str,
         modified=datetime.fromtimestamp(state.st_mtime, UTC),
         content_type=content_type,
         meta=meta,
+        used=datetime.fromtimestamp(max(state.st_atime, state.st_mtime), UTC),
     )
 
 
