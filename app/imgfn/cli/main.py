@@ -10,34 +10,32 @@ from urllib.parse import quote
 import click
 
 from imgfn import wiring
-from imgfn.cli.doctor import examine
+from imgfn.cli.doctor import examine, find_remedy
 from imgfn.cli.flows import backfill, events, flows
+from imgfn.cli.proc import proc
 from imgfn.cli.settings import read_settings
 from imgfn.cli.work import start_beside, work
 from imgfn.config import tables
 from imgfn.config.settings import Settings
-from imgfn.core.faults import Fault, InvalidArgument
-from imgfn.core.formats import FORMATS, Format, sniff
-from imgfn.core.plan import Plan, parse_path, parse_step, suggestion
-from imgfn.core.registry import REGISTRY
+from imgfn.core.faults import Fault
 from imgfn.http import signing
 from imgfn.http.urls import SAFE
 from imgfn.ops import load_operations
-from imgfn.service.negotiation import settle_format
+from imgfn.process.streams import replace_closed
 from imgfn.web.sample import SAMPLE, SAMPLE_KEY
 
 TUTORIALS_FILE = Path("lena.png")
 LOCAL = "127.0.0.1"
-EXTENSIONS = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff", "heif": "heic"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="imgfn")
 def main() -> None:
     """A self-hosted image service: upload a picture, GET any transformation of it by URL."""
+    replace_closed()
 
 
-for _command in (work, flows, backfill, events):
+for _command in (proc, work, flows, backfill, events):
     main.add_command(_command)
 
 
@@ -55,29 +53,6 @@ def serve(*, sample: bool, work: bool) -> None:
         start_beside(settings)
     # In this process's place, so that signals reach gunicorn and nothing is loaded before it forks.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "imgfn.server"])  # noqa: S606  # no shell is the point
-
-
-@main.command()
-@click.argument("plan")
-@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("target", type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path))
-def proc(plan: str, source: Path, target: Path) -> None:
-    """Run a plan on a file, without a server: imgfn proc rotate/10/resize/w_200 in.jpg out.webp
-
-    TARGET's extension is the format unless the plan says one; - is the standard output. Other pictures that the plan
-    needs are looked for beside SOURCE.
-    """
-    settings = read_settings()
-    try:
-        body, notes = _run(plan, source, target, settings)
-    except Fault as fault:
-        raise click.ClickException(
-            fault.detail + (f" (expected: {fault.expected})" if fault.expected else "")
-        ) from fault
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
-    with click.open_file(str(target), "wb") as file:
-        file.write(body)
 
 
 @main.command()
@@ -105,7 +80,7 @@ def sign(target: str, seconds: int, key_id: str | None) -> None:
 def operations() -> None:
     """List the operations, those of other distributions among them."""
     load_operations()
-    click.echo(tables.write_text(tables.tabulate_operations()), nl=False)
+    click.echo(tables.write_paragraphs(tables.tabulate_operations()), nl=False)
 
 
 @main.command()
@@ -152,7 +127,8 @@ def _offer_sample(settings: Settings) -> None:
             with SAMPLE.open("rb") as file:
                 store.put(SAMPLE_KEY, file, SAMPLE.stat().st_size, "image/png", overwrite=False)
     except Fault as fault:
-        raise click.ClickException(f"{fault.title}: {fault.detail}") from fault
+        place = wiring.describe_store(settings, "sources")
+        raise click.ClickException(f"{fault.title} ({place}): {fault.detail}{find_remedy(fault)}") from fault
     if not TUTORIALS_FILE.exists():
         shutil.copyfile(SAMPLE, TUTORIALS_FILE)
     host = {"": LOCAL, "0.0.0.0": LOCAL, "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104  compared only
@@ -164,37 +140,3 @@ def _offer_sample(settings: Settings) -> None:
   curl {origin}/proc/rotate/10/resize/w_200/format/webp/lena.png > 2.webp
   {sys.argv[0]} proc rotate/10 lena.png 3.png
 or open {origin}/ in a browser.""")
-
-
-def _run(text: str, source: Path, target: Path, settings: Settings) -> tuple[bytes, tuple[str, ...]]:
-    plan, rest = parse_path(text.strip("/"))
-    if rest:
-        name = rest.partition("/")[0]
-        raise InvalidArgument(f"there is no operation {name!r}{suggestion(name)}", expected=", ".join(REGISTRY.names()))
-    own = _format_of(source)
-    chosen = FORMATS.get(_extension(target), own)
-    if not plan.reports:
-        plan = _end_in(plan, chosen, own)
-    watermarks = {watermark: (source.parent / watermark.key).read_bytes() for watermark in plan.watermarks}
-    with source.open("rb") as file:
-        rendered = wiring.build_renderer(settings).render(file, source.stat().st_size, plan, watermarks)
-    return rendered.body, rendered.notes
-
-
-def _end_in(plan: Plan, chosen: Format, own: Format) -> Plan:
-    """`plan` with the format of the target's name where it leaves that open."""
-    if plan.last("format") is None:
-        formatting = REGISTRY.get("format")
-        return plan if formatting is None else plan + Plan((parse_step(formatting, (chosen.name,)),))
-    settled, _ = settle_format(plan, own.content_type, lambda kind: (1.0, kind == chosen.content_type), [chosen.name])
-    return settled
-
-
-def _format_of(source: Path) -> Format:
-    with source.open("rb") as file:
-        return sniff(file.read(1024)) or FORMATS["png"]
-
-
-def _extension(path: Path) -> str:
-    extension = path.suffix.removeprefix(".").lower()
-    return EXTENSIONS.get(extension, extension)

@@ -1,10 +1,14 @@
 """What people look up, as tables: the operations and the settings. The README and the command line show the same."""
 
+import textwrap
+
 from imgfn.config.environment import describe_default, describe_format
 from imgfn.config.settings import PREFIX, Settings
 from imgfn.core.plan import DEFAULTS
 from imgfn.core.registry import REGISTRY, Operation
 
+COLUMNS = 100
+INDENT = "    "
 Table = list[tuple[str, ...]]  # the first row is the head
 
 
@@ -43,4 +47,17 @@ def write_text(table: Table) -> str:
     """The table for a terminal: columns that line up."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
+    return "\n".join(lines) + "\n"
+
+
+def write_paragraphs(table: Table) -> str:
+    """The table for a terminal of COLUMNS: each row is its first cell, and below it the others, indented."""
+    return "\n".join(_paragraph(*row) for row in table[1:])
+
+
+def _paragraph(first: str, *others: str) -> str:
+    lines = textwrap.wrap(first.replace(",", ", "), COLUMNS, subsequent_indent=INDENT, break_on_hyphens=False)
+    lines = [line.replace(", ", ",") for line in lines]
+    for other in others:
+        lines += textwrap.wrap(other, COLUMNS, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)
     return "\n".join(lines) + "\n"

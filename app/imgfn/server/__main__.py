@@ -8,7 +8,11 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from imgfn.server import config
+from imgfn.process.streams import replace_closed
+
+replace_closed()  # before the configuration says anything
+
+from imgfn.server import config  # noqa: E402
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # untyped there
