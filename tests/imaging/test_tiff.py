@@ -2,9 +2,9 @@ import struct
 from typing import Any
 
 import pytest
-from imgfn.core.faults import BadImage
 from PIL import Image, ImageCms
 
+from imgfn.core.faults import BadImage
 from tests.imaging.rendering import pixels, rendered
 from tests.imaging.tiffs import FLOAT, SIGNED, tiff
 from tests.pictures import difference, encoded, scene
