@@ -60,6 +60,8 @@ def load(
     """
     if header.format.name == "jpg" and header.mode != "CMYK":
         pixels = guarded(lambda: _load_jpeg(source, header, view, margin))
+    elif header.format.name == "tiff" and not header.by_libvips and tiff.is_better_by_pillow(source, page or 0):
+        pixels = guarded(lambda: _load_by_pillow(source, header, view, still, page))
     elif _libvips_is_better(header, still, page):
         try:
             pixels = guarded(lambda: _load_by_libvips(source, header, view, page or 0, margin))

@@ -71,7 +71,7 @@ def bit_fields(source: bytes) -> BitFields | None:
     if len(source) < 54 + 4 * count:
         return None
     masks = (*struct.unpack_from(f"<{count}I", source, 54), 0)[:4]
-    if masks in PILLOWS[bits] or not all(masks[:3]):
+    if (masks in PILLOWS[bits] and compression == BIT_FIELDS[0]) or not all(masks[:3]):
         return None
     return BitFields((width, abs(height)), bits, masks, start, height > 0)
 

@@ -23,6 +23,7 @@ LOSSY = ("jpg", "webp", "avif", "heic")
 ASK_FOR_BYTES = ("png", "gif", "tiff", "avif", "heic")  # libvips and some of Pillow's plugins; others look at pixels
 HUNGRY = ("webp", "avif", "heic")  # they take several times the room of the picture
 LARGE_PIXELS = 4_000_000
+ALPHA_FLAG = 0x10  # of VP8X, https://developers.google.com/speed/webp/docs/riff_container
 MAX_ENCODES = 6  # to fit a picture into so many bytes
 MAX_SIDE = {"webp": 16_383, "gif": 65_535, "jpg": 65_535, "avif": 65_536}
 WHITE = (255, 255, 255)
@@ -120,7 +121,7 @@ def _fitted(picture: Picture) -> tuple[Pixels, tuple[str, ...]]:
         notes.append(f"{what} dropped: {picture.header.frames} frames, {format_.name} keeps the first")
     frames = pixels.frames
     if not format_.alpha and frames[0].mode == "RGBA":
-        if any(frame.getchannel("A").getextrema()[0] != 255 for frame in frames):
+        if any(_shines_through(frame) for frame in frames):
             notes.append(f"transparency dropped: {format_.name} has none, the picture lies on white")
         frames = tuple(_on_white(frame) for frame in frames)
     if len(frames) > 1:
@@ -236,7 +237,15 @@ def _animated_gif(pixels: Pixels, records: Records, quality: int) -> bytes:  # n
 
 
 def _animated_webp(pixels: Pixels, records: Records, quality: int) -> bytes:
-    return _saved_all(pixels, "webp", **records, quality=quality, method=2)
+    body = _saved_all(pixels, "webp", **records, quality=quality, method=2)
+    # libwebp cuts off what is clear around a frame, and forgets to say that anything is where the rest is opaque.
+    if body[12:16] == b"VP8X" and any(_shines_through(frame) for frame in pixels.frames):
+        body = body[:20] + bytes([body[20] | ALPHA_FLAG]) + body[21:]
+    return body
+
+
+def _shines_through(frame: Image.Image) -> bool:
+    return frame.mode == "RGBA" and frame.getchannel("A").getextrema()[0] != 255
 
 
 def _animated_png(pixels: Pixels, records: Records, quality: int) -> bytes:  # noqa: ARG001  as above

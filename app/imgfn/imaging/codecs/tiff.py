@@ -29,7 +29,8 @@ PREDICTOR, TILE_WIDTH, TILE_LENGTH, TILES, TILE_BYTES, EXTRA, FORMAT, SUBSAMPLIN
 )
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB, ICC_LAB = 0, 1, 2, 3, 5, 6, 8, 9
 COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, LAB: 3, ICC_LAB: 3}
-LOSSLESS = (1, 5, 8, 32773, 32946, 34925, 50000)  # none, LZW, deflate, PackBits, LZMA, Zstandard
+LOSSLESS = (1, 5, 8, 32773, 32946, 50000)  # none, LZW, deflate, PackBits, Zstandard
+BLACK_IN_LIBVIPS = (6, 34925)  # JPEG in its first TIFF form, and LZMA, which its libtiff has not got
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 LETTERS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}  # whole numbers, by type
 MAX_ENTRIES, MAX_VALUES = 4096, 4_000_000
@@ -119,6 +120,11 @@ def read_directory(source: bytes, page: int = 0) -> Directory:
             (place,) = struct.unpack_from(order + number, source, place)
         entries[tag] = struct.unpack_from(layout, source, place)
     return Directory(order, entries)
+
+
+def is_better_by_pillow(source: bytes, page: int) -> bool:
+    """Whether libvips would show a page in black and say nothing."""
+    return read_directory(source, page).first(COMPRESSION, 1) in BLACK_IN_LIBVIPS
 
 
 def picture(source: bytes, page: int) -> Any:
@@ -264,5 +270,5 @@ def _coloured(image: Any, found: Directory) -> Any:
     kind = "b-w" if colours == 1 else "srgb"
     if extra not in (1, 2) or found.samples <= colours:
         return bands.copy(interpretation=kind)
-    bands = bands.bandjoin(image[colours])
-    return (bands.unpremultiply().rint().cast("uchar") if extra == 1 else bands).copy(interpretation=kind)
+    bands = bands.bandjoin(image[colours]).copy(interpretation=kind)
+    return bands.unpremultiply().rint().cast("uchar") if extra == 1 else bands
