@@ -10,11 +10,11 @@ from typing import Any
 
 import pyvips
 
-from bench import coldstart, goals, inprocess, peers, report, serving
+from bench import coldstart, core, goals, inprocess, peers, report, serving
 from bench.photos import Sources
 
 OUT = Path(__file__).parent / "out"
-PARTS = ("cold", "hot", "uploads", "memory", "overload", "http", "inprocess", "distinct")
+PARTS = ("cold", "hot", "uploads", "memory", "overload", "http", "core", "inprocess", "distinct")
 
 
 def main() -> None:
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help="what to measure; all when none is named")
     parser.add_argument("--images", type=Path, help="a folder of at least 24 photographs (*.jpg)")
     parser.add_argument("--cells", default="", help="only the in-process cells whose name has this in it")
+    parser.add_argument("--against", type=Path, action="append", default=[], help="core: another checkout's imgfn")
     parser.add_argument("--no-peers", action="store_true", help="install and measure no other server")
     asked = parser.parse_args()
     parts = asked.parts or PARTS
@@ -40,6 +41,8 @@ def main() -> None:
         print(f"--- {part}", flush=True)
         if part == "inprocess":
             run["inprocess"] = inprocess.measure(sources, asked.cells)
+        elif part == "core":
+            run["core"] = core.measure(sources, asked.against)
         elif part == "distinct":
             run["http"] = {"Fit 512 over HTTP, distinct URLs": serving.distinct(sources, not asked.no_peers)}
         else:

@@ -39,6 +39,8 @@ def _markdown(run: dict[str, Any], goals: list[Goal]) -> str:
     parts = [f"Machine: {machine}", _table(["goal", "against", "wanted", "got", ""], [_goal(goal) for goal in goals])]
     if run.get("inprocess"):
         parts += ["## One render, in-process", _inprocess(run["inprocess"])]
+    if run.get("core"):
+        parts += ["## The serving core", _dictionaries(run["core"])]
     for title, rows in run.get("http", {}).items():
         parts += [f"## {title}", _dictionaries(rows)]
     if run.get("peers"):

@@ -147,7 +147,7 @@ def running(server: Server, sources: list[Path], **environ: str) -> Iterator[Run
     scratch = Path(tempfile.mkdtemp(dir=SCRATCH.name))
     folder = scratch / "files"
     folder.mkdir()
-    if server is not OURS:
+    if server.name != OURS.name:
         for source in sources:
             shutil.copy(source, folder)
     port = free_port()
@@ -163,7 +163,7 @@ def running(server: Server, sources: list[Path], **environ: str) -> Iterator[Run
         )
     try:
         _wait(process, port, log)
-        if server is OURS:
+        if server.name == OURS.name:
             for source in sources:
                 upload(f"http://127.0.0.1:{port}", source)
         yield Running(server, f"http://127.0.0.1:{port}", family, folder)

@@ -71,18 +71,18 @@ def distinct(sources: Sources, with_peers: bool) -> list[Row]:
 
 def _distinct(up: Running, cell: Cell, asked: Iterator[str], clients: int) -> Row:
     load.closed(up.base, asked, clients, 1)  # code and threads are warm
-    _settle(up)
+    settle(up)
     before = up.family.cpu_seconds()
     with up.family.watched() as peaks:
         done = load.closed(up.base, asked, clients, SECONDS)
-        _settle(up)
+        settle(up)
     row: Row = {"cell": cell.pair, "clients": clients, "server": up.server.name} | done.summary()
     row["CPU ms/request"] = round((up.family.cpu_seconds() - before) * 1000 / max(done.good, 1), 1)
     row["PSS MB"] = round(peaks.all_mb)
     return told(row)
 
 
-def _settle(up: Running) -> None:
+def settle(up: Running) -> None:
     """Wait until the server has done what wrk left unanswered: it would be counted with what comes next."""
     busy = 1.0
     while busy > 0.05:
@@ -199,7 +199,7 @@ def overload(sources: Sources) -> list[Figure]:
                 peak = max(map(load.rate_of, closed.values()))
                 floods.append(load.offered(up.base, asked, 4 * peak * more, 2 * seconds))
                 more *= 4 * peak * floods[-1].seconds / (floods[-1].good + floods[-1].bad)
-                _settle(up)
+                settle(up)
                 rates = {clients: round(loads[-1].rate, 1) for clients, loads in closed.items()}
                 told({"overload": _called(cells), "closed": rates} | floods[-1].summary())
             for name, apart in (("", False), (", wrk apart", True)):

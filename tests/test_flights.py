@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imgfn.core.faults import SlowDown
-from imgfn.process.scheduler import turn
+from imgfn.process.deferral import deferring
 from imgfn.service.singleflight import SingleFlight
 
 
@@ -69,26 +69,19 @@ def test_threads_that_ask_at_once_share_one_piece_of_work_and_its_fault(tmp_path
     assert len(made) == 2
 
 
-def test_where_threads_take_turns_the_answer_does_not_wait_for_the_landing(tmp_path: Path) -> None:
+def test_what_a_server_defers_is_published_after_the_answer(tmp_path: Path) -> None:
     singleflight: SingleFlight[int] = SingleFlight(tmp_path / "lock", 10)
-    landed: list[int] = []
-    works = iter((True, False))
-
-    def serve() -> None:
-        while turn.take(lambda: next(works) or "end") is True:
-            assert singleflight.join("ef", lambda: None, lambda: 1, landed.append) == 1
-            # Who asks before it lands gets the same result, not a second one.
-            assert singleflight.join("ef", lambda: None, lambda: 2, lambda _: None) == 1
-            assert landed == []
-        turn.give_way()
-        done.append(1)
-
-    done: list[int] = []
-    thread = threading.Thread(target=serve)
-    thread.start()
-    thread.join(10)
-    assert done
-    assert landed == [1]
+    published: list[int] = []
+    with deferring() as deferred:
+        assert singleflight.join("ef", lambda: None, lambda: 1, published.append) == 1
+        # A request that comes before it is published gets the same result, not a second one.
+        assert singleflight.join("ef", lambda: None, lambda: 2, lambda _: None) == 1
+    assert published == []
+    for work in deferred:
+        work()
+    assert published == [1]
+    assert singleflight.join("ef", lambda: None, lambda: 3, published.append) == 3
+    assert published == [1, 3]  # outside of a server's scope at once
 
 
 def test_elsewhere_the_landing_comes_first(tmp_path: Path) -> None:
@@ -101,7 +94,7 @@ def test_elsewhere_the_landing_comes_first(tmp_path: Path) -> None:
 def test_a_landing_that_breaks_costs_no_answer(tmp_path: Path) -> None:
     singleflight: SingleFlight[int] = SingleFlight(tmp_path / "lock", 10)
     assert singleflight.join("45", lambda: None, lambda: 1, lambda _: 1 // 0 and None) == 1
-    assert not singleflight.has("45")
+    assert singleflight.join("45", lambda: None, lambda: 2, lambda _: None) == 2
 
 
 def test_a_flight_that_failed_can_be_tried_again(tmp_path: Path) -> None:

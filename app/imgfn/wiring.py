@@ -14,6 +14,7 @@ from imgfn.process.private_folder import private_folder
 from imgfn.renderpool.client import ProcessRenderer
 from imgfn.renderpool.inline import InlineRenderer
 from imgfn.service.rate_limit import PlanRate
+from imgfn.service.render_queue import RenderQueue
 from imgfn.service.renderer import Renderer
 from imgfn.service.service import Listener, Service
 from imgfn.service.singleflight import SingleFlight
@@ -74,10 +75,11 @@ def build_service(chosen: "Settings") -> Service:
         sources=build_sources(chosen),
         results=build_store(chosen, "results"),
         renderer=build_renderer(chosen),
+        queue=build_queue(chosen),
         singleflight=SingleFlight(
             # Processes that share a result store share the lock file: their digests name the same results.
             private_folder(chosen.runtime_dir, "singleflight") / "lock",
-            chosen.render_seconds + chosen.store_deadline_seconds,
+            chosen.render_wait_seconds + chosen.render_seconds + chosen.store_deadline_seconds,
         ),
         plan_rate=PlanRate(chosen.new_results_per_source),
         auto_formats=chosen.auto_formats,
@@ -177,6 +179,12 @@ def build_keys(chosen: "Settings") -> KeySource:
     return newest_keys
 
 
+def build_queue(chosen: "Settings") -> RenderQueue:
+    """The queue of this process: its share of the pool's places, and a quarter of its threads for all else."""
+    places = max(1, (chosen.render_processes + chosen.render_queue) // chosen.workers)
+    return RenderQueue(places, max(1, chosen.threads * 3 // 4), chosen.render_wait_seconds)
+
+
 def build_renderer(chosen: "Settings") -> Renderer:
     """Renders in expendable processes, or in this one."""
     limits = Limits(
@@ -202,4 +210,5 @@ def build_renderer(chosen: "Settings") -> Renderer:
         recycle=chosen.render_recycle,
         font_dirs=fonts,
         require_sandbox=chosen.sandbox == "require",
+        wait_seconds=chosen.render_wait_seconds,
     )

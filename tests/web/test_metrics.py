@@ -74,9 +74,9 @@ def test_counts_outlive_their_worker_and_files_do_not_pile_up(tmp_path: Path):
         after = read_metrics(server)
         # 20, and the request for the metrics themselves
         assert count(after, "web", 200, "none") == count(before, "web", 200, "none") + 21
-        # One set of files for each of two seats, whoever sits there, and however few of them were asked.
-        seats = {file.stem.rpartition("_")[2] for file in folder.glob("*.db")}
-        assert seats <= {"0", "1"}
+        # One set of files for each of two slots, whoever sits there, and however few of them were asked.
+        slots = {file.stem.rpartition("_")[2] for file in folder.glob("*.db")}
+        assert slots <= {"0", "1"}
 
 
 def test_a_result_that_is_not_kept_is_counted_and_told_with_the_requests_id(tmp_path: Path):

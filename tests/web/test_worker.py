@@ -1,9 +1,11 @@
+import http.client
 import os
 import select
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import pytest
 
 from tests.hostile.target import children
 from tests.rendering.conftest import children as offspring
-from tests.rendering.conftest import masters, wait_until
+from tests.rendering.conftest import masters
+from tests.s3_stub import SIZE, breaking_store
 from tests.servers import Server, serving
 
 LARGE = b"GIF89a" + os.urandom(8 << 20)  # more than sockets hold
+KEPT = "/proc/resize/w_9/a.png"
 SCENE = Path(__file__).parents[1] / "scene.png"
 ASKED = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -122,6 +126,18 @@ def test_a_connection_that_is_to_be_closed_is_closed(server: Server):
         assert connection.recv(1) == b""
 
 
+def test_who_does_not_close_a_closed_connection_keeps_nobody_from_their_answer(server: Server):
+    with ExitStack() as stack:
+        quick = connected(server, stack)
+        for _ in range(3):
+            connection = connected(server, stack)
+            connection.sendall(ASKED.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+            answered(connection)
+        quick.settimeout(5)  # gthread's main loop would wait two seconds for each of them to close
+        quick.sendall(ASKED)
+        answered(quick)
+
+
 def test_a_caller_who_goes_away_takes_no_thread_along(server: Server):
     for _ in range(20):  # five times as many as there are threads
         with ExitStack() as stack:
@@ -129,6 +145,20 @@ def test_a_caller_who_goes_away_takes_no_thread_along(server: Server):
             connection.sendall(b"GET /proc/large.gif HTTP/1.1\r\nHost: x\r\n\r\n")
             connection.recv(20)
     assert server.ask("/healthz").status == 200
+
+
+def test_a_store_that_breaks_off_in_the_middle_of_an_answer_costs_no_thread(tmp_path: Path):
+    with breaking_store() as endpoint:
+        s3 = {"store": "minio", "s3_endpoint": endpoint, "s3_secure": "0", "s3_access_key": "a", "s3_secret_key": "b"}
+        with serving(tmp_path, workers="1", threads="4", result_store="folder", **s3) as server:
+            for _ in range(100):
+                with pytest.raises(http.client.IncompleteRead) as cut:
+                    server.ask("/proc/large.gif")
+                assert 0 < len(cut.value.partial) < SIZE
+            assert server.ask("/healthz").status == 200
+            assert server.stop() == 0
+        assert "Traceback" not in server.log
+        assert server.log.count('"answer_cut_off"') == 100
 
 
 def test_a_worker_that_stops_closes_what_it_keeps(tmp_path: Path):
@@ -148,77 +178,95 @@ def test_a_worker_that_has_answered_its_share_is_replaced_and_nobody_notices(tmp
         assert not set(first) & set(children(server.process.pid))
 
 
-def test_who_is_answered_at_once_is_heard_at_once_while_the_refused_are_heard_together(tmp_path: Path):
+def test_connections_without_a_request_hold_no_thread(server: Server):
+    with ExitStack() as stack:
+        idle = [connected(server, stack) for _ in range(20)]
+        quick = connected(server, stack)
+        for _ in range(3):
+            quick.sendall(ASKED)
+            quick.settimeout(4)  # gthread's threads would wait for five seconds each
+            answered(quick)
+        for connection in idle:
+            connection.sendall(ASKED)
+            answered(connection)
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Iterator[Server]:
+    """A server that has kept one result, and whose only renderer stands still: two jobs can wait for it."""
     (tmp_path / "data" / "sources").mkdir(parents=True)
     (tmp_path / "data" / "sources" / "a.png").write_bytes(SCENE.read_bytes())
-    one = {"workers": "1", "render_processes": "1", "render_queue": "1"}
-    with serving(tmp_path, **one) as server, ExitStack() as stack:
-        quick, made, queued, refused = (connected(server, stack) for _ in range(4))
-        assert server.ask("/proc/resize/w_9/a.png").status == 200
+    one = {"workers": "1", "threads": "8", "render_processes": "1", "render_queue": "2", "render_wait_seconds": "2"}
+    with serving(tmp_path, **one) as server:
+        assert server.ask(KEPT).status == 200
         (renderer,) = offspring(*masters(tmp_path))
-        ask(quick, "/healthz")
-        assert status(quick) == 200
         os.kill(renderer, signal.SIGSTOP)
         try:
-            ask(made, "/proc/resize/w_10/a.png")
-            time.sleep(2)  # the longer a job has waited, the longer nobody tries
-            os.kill(renderer, signal.SIGCONT)
-            assert status(made) == 200
-            os.kill(renderer, signal.SIGSTOP)
-            ask(queued, "/proc/resize/w_11/a.png")
-            ask(refused, "/proc/resize/w_12/a.png")
-            assert status(refused) == 503
-            first = []
-            for width in range(13, 18):
-                time.sleep(0.01)
-                ask(refused, f"/proc/resize/w_{width}/a.png")
-                ask(quick, "/healthz")
-                first.append(select.select([quick, refused], [], [])[0] == [quick])
-                assert (status(quick), status(refused)) == (200, 503)
+            yield server
         finally:
             os.kill(renderer, signal.SIGCONT)
-        assert sum(first) >= 4
-        assert status(queued) == 200
+
+
+def test_kept_results_are_served_while_renders_wait(stopped: Server):
+    with ExitStack() as stack:
+        makes = [connected(stopped, stack) for _ in range(5)]
+        for width, connection in enumerate(makes, 10):
+            ask(connection, f"/proc/resize/w_{width}/a.png")
+        quick = connected(stopped, stack)
+        for _ in range(20):
+            ask(quick, KEPT)
+            assert status(quick) == 200
+        assert select.select(makes, [], [], 0)[0] == []  # they still wait: nobody was refused at once
+
+
+def test_who_waits_for_a_renderer_in_vain_is_refused(stopped: Server):
+    with ExitStack() as stack:
+        makes = [connected(stopped, stack) for _ in range(5)]
+        for width, connection in enumerate(makes, 10):
+            ask(connection, f"/proc/resize/w_{width}/a.png")
+        for _ in range(3):  # three find no place
+            (first, *_) = select.select(makes, [], [], 10)[0]
+            answer, _ = answer_of(first)
+            assert (answer.status, answer.getheader("Retry-After")) == (503, "1")
+            makes.remove(first)
+        (renderer,) = offspring(*masters(stopped.folder))
+        os.kill(renderer, signal.SIGCONT)
+        assert [status(connection) for connection in makes] == [200, 200]
+
+
+def test_more_than_may_wait_are_refused_at_once(stopped: Server):
+    with ExitStack() as stack:
+        makes = [connected(stopped, stack) for _ in range(7)]  # one more than three quarters of the threads
+        for width, connection in enumerate(makes, 10):
+            ask(connection, f"/proc/resize/w_{width}/a.png")
+        (refused,) = select.select(makes, [], [], 10)[0]
+        answer, body = answer_of(refused)
+        assert (answer.status, answer.getheader("Retry-After")) == (503, "1")
+        assert b"too many renders are waiting" in body
+
+
+def test_clients_who_ask_again_at_once_are_all_served(tmp_path: Path):
+    (tmp_path / "data" / "sources").mkdir(parents=True)
+    (tmp_path / "data" / "sources" / "a.png").write_bytes(SCENE.read_bytes())
+    with serving(tmp_path, new_results_per_source="0", render_wait_seconds="60") as server:
+
+        def flood(client: int) -> set[int]:
+            return {server.ask(f"/proc/resize/w_{10 + client},h_{10 + number}/a.png").status for number in range(5)}
+
+        with ThreadPoolExecutor(64) as clients:
+            assert set().union(*clients.map(flood, range(64))) == {200}
 
 
 def ask(connection: socket.socket, target: str) -> None:
     connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
 
+def answer_of(connection: socket.socket) -> tuple[http.client.HTTPResponse, bytes]:
+    """The next answer on a connection, whole."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return response, response.read()
+
+
 def status(connection: socket.socket) -> int:
-    return int(connection.recv(65536).split()[1])
-
-
-def test_workers_take_as_many_connections_each(tmp_path: Path):
-    with serving(tmp_path, workers="2", render="inline") as server, ExitStack() as stack:
-        workers = children(server.process.pid)
-        wait_until(lambda: min(map(threads, workers)) > 4, "all workers are ready")
-        before = [sockets(pid) for pid in workers]
-        for _ in range(12):
-            connection = connected(server, stack)
-            connection.sendall(ASKED)
-            answered(connection)
-        got = [sockets(pid) - known for pid, known in zip(workers, before, strict=True)]
-        assert min(got) >= 5  # a probe's may have been closed meanwhile
-
-
-def sockets(pid: int) -> int:
-    targets = (entry.readlink() for entry in Path(f"/proc/{pid}/fd").iterdir())
-    return sum(target.name.startswith("socket:") for target in targets)
-
-
-def threads(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/task").iterdir()))
-
-
-@pytest.mark.parametrize("more", [0, 1])
-def test_one_worker_and_one_render_process_for_each_core_keep_to_it(tmp_path: Path, more: int):
-    cores = sorted(os.sched_getaffinity(0))
-    kept = [[core] for core in cores] if not more else [cores] * (len(cores) + 1)
-    with serving(tmp_path, workers=str(len(kept)), render_processes=str(len(kept))) as server:
-        wait_until(lambda: affinities(server.process.pid) == kept, f"workers on {kept}")
-        wait_until(lambda: [affinities(pid) for pid in masters(server.folder)] == [kept], f"renderers on {kept}")
-
-
-def affinities(parent: int) -> list[list[int]]:
-    return sorted(sorted(os.sched_getaffinity(pid)) for pid in offspring(parent))
+    return answer_of(connection)[0].status

@@ -39,7 +39,7 @@ STORE_REMEDIES = {  # by words of the fault
 MIN_SECRET_CHARACTERS = 16
 START_SECONDS = 20.0  # that renderers may take, on a busy machine
 # Variables of ours that are no settings: for tests, or from a server to its workers.
-OTHER_VARIABLES = {"IMGFN_REQUIRE_REAL", "IMGFN_CORPUS", "IMGFN_SEAT"}
+OTHER_VARIABLES = {"IMGFN_REQUIRE_REAL", "IMGFN_CORPUS", "IMGFN_WORKER_SLOT"}
 
 
 State = Literal["fine", "unsafe", "broken"]

@@ -137,7 +137,12 @@ class Settings(BaseSettings):
         default_factory=count_render_bytes, gt=0, description="address space of one renderer"
     )
     render_processes: int = Field(default_factory=count_cores, gt=0, description="renders at once on this machine")
-    render_queue: int = Field(default_factory=count_waiting, ge=0, description="renders that may wait; more get 503")
+    render_queue: int = Field(
+        default_factory=count_waiting, ge=0, description="renders that wait with their sources at hand, on this machine"
+    )
+    render_wait_seconds: float = Field(
+        10.0, gt=0, description="how long a request may wait for a renderer; later it gets 503"
+    )
     render_recycle: int = Field(500, gt=0, description="renders after which a renderer is replaced")
     runtime_dir: Path | None = Field(
         None,
@@ -211,7 +216,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on")
     workers: int = Field(2, gt=0, description="web worker processes")
-    threads: int = Field(32, gt=0, description="threads of each web worker")
+    threads: int = Field(128, gt=0, description="threads of each web worker")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     public_url: str = Field("", description="origin that uploads' URLs start with; empty: relative URLs")
 

@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,8 @@ from imgfn.core.faults import (
 from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer, problem
 from imgfn.http.urls import conform
-from imgfn.observability.events import choose_request_id, observe_request
+from imgfn.observability.events import choose_request_id, observe_incident, observe_request
 from imgfn.observability.log import bind, log, unbind
-from imgfn.process.scheduler import turn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -39,7 +38,6 @@ CLOSED = {  # unless an answer says otherwise
 }
 
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-SENT_AT_ONCE_BYTES = 65536  # what a kernel takes whole, however slowly the caller reads
 
 # Resources of the machine that can run out; shortages of the store come as its own Faults.
 SHORTAGES: dict[int, type[Fault]] = {
@@ -89,14 +87,35 @@ def serve(
     line = {"function": mount.strip("/") or "web", "method": method, "status": told.status, **facts}
     observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
     unbind("request_id")
-    if sent_bytes > SENT_AT_ONCE_BYTES:
-        turn.give_way()
     start_response(STATUS_LINES[told.status], list(headers.items()))
     if method != "HEAD":
-        return told.chunks
+        return told.chunks if isinstance(told.chunks, tuple) else _Body(told.chunks, request_id)
     if hasattr(told.chunks, "close"):
         told.chunks.close()
     return ()
+
+
+class _Body:
+    """A body that is read while it is sent. Where it breaks off the connection is reset: the status is out already.
+
+    Servers take an OSError for a connection that is gone, and close it once. Any other exception they try to answer.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], request_id: str) -> None:
+        self._chunks = chunks
+        self._request_id = request_id
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except Exception as error:
+            detail = error.detail if isinstance(error, Fault) else repr(error)
+            observe_incident("answer_cut_off", request_id=self._request_id, detail=detail)
+            raise ConnectionResetError(errno.ECONNRESET, "the answer ended early") from error
+
+    def close(self) -> None:
+        if hasattr(self._chunks, "close"):
+            self._chunks.close()
 
 
 def _explain(error: Exception) -> Fault:

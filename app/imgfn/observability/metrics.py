@@ -13,13 +13,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY
 
 from imgfn.observability.events import METRICS_FOLDER
-from imgfn.process.slots import own_seat
+from imgfn.process.slots import own_slot
 
 if METRICS_FOLDER in os.environ:
-    # A worker counts under its seat, not its pid: who comes after it goes on with its file, so there are as many files
+    # A worker counts under its slot, not its pid: who comes after it goes on with its file, so there are as many files
     # as workers however often they are replaced.
-    _SEAT = own_seat()
-    _InFile: Any = values.MultiProcessValue(lambda: _SEAT)  # type: ignore[no-untyped-call]  # untyped there
+    _SLOT = own_slot()
+    _InFile: Any = values.MultiProcessValue(lambda: _SLOT)  # type: ignore[no-untyped-call]  # untyped there
     _counting = threading.Lock()
     _pack = struct.Struct("dd").pack
 

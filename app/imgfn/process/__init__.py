@@ -1,1 +1,1 @@
-"""Processes and threads of one machine: the scheduler of a worker's threads, worker slots, private folders."""
+"""Processes of one machine: what they defer until an answer is out, worker slots, private folders."""

@@ -23,7 +23,7 @@ class Master(Arbiter):  # type: ignore[misc]  # untyped there
         """Kill whoever has stopped moving, and have another in its place even where that one cannot die yet."""
         deaths.tell_alive(supervisor.deaths_file)
         for pid, renderer in list(self.WORKERS.items()):
-            if renderer.silence.lasts(heartbeat.read(renderer.seat), supervisor.job_seconds):
+            if renderer.silence.lasts(heartbeat.read(renderer.slot), supervisor.job_seconds):
                 self.log.error("renderer %s does not move and is replaced", pid)
                 deaths.record(supervisor.deaths_file, renderer.age, deaths.HUNG)
                 with suppress(ProcessLookupError):

@@ -16,8 +16,6 @@ from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered
 from imgfn.observability.events import observe_incident
 from imgfn.observability.log import log
-from imgfn.process.scheduler import turn
-from imgfn.renderpool.backpressure import Room
 from imgfn.renderpool.deaths import Death
 from imgfn.renderpool.launcher import Pool, Shape
 from imgfn.renderpool.protocol import (
@@ -35,7 +33,7 @@ from imgfn.renderpool.quarantine import Quarantine
 from imgfn.renderpool.sandbox.layers import Report, SandboxIncomplete, complain
 
 IDLE_SECONDS = 0.07  # within which an idle process has taken a connection off the queue
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.02  # between two tries for a place in a full queue
 START_SECONDS = 5.0  # that a job waits longer in the queue of a pool that is just starting
 LOCK_RELEASE_GRACE_SECONDS = 0.1  # that the threads of a killed master may go on holding its lock
 CONFIRM_SECONDS = 20.0  # within which renderers have started, also on a busy machine
@@ -57,7 +55,8 @@ class JobSource:
 class ProcessRenderer:
     """Runs plans in `processes` expendable processes that all clients of one machine share.
 
-    A job has `seconds` of wall-clock time and `memory_bytes` of address space; at most `queue` jobs wait.
+    A job has `seconds` of wall-clock time and `memory_bytes` of address space. At most `queue` jobs of all clients
+    wait; another one tries for `wait_seconds` to be among them.
     """
 
     def __init__(
@@ -72,14 +71,15 @@ class ProcessRenderer:
         font_dirs: tuple[str, ...] = (),
         *,
         require_sandbox: bool = False,
+        wait_seconds: float = 0.0,
     ) -> None:
         self._limits = replace(limits, max_seconds=seconds)
         self._seconds = seconds
+        self._wait_seconds = wait_seconds
         self._memory_bytes = memory_bytes
         shape = Shape(processes, queue, seconds, memory_bytes, recycle, font_dirs, require_sandbox)
         self._pool = Pool(shape, runtime_dir)
         self._quarantine = Quarantine(self._pool.quarantine_dir)
-        self._room = Room()
 
     def start(self) -> None:
         """Have the pool running before the first picture is asked for."""
@@ -107,10 +107,6 @@ class ProcessRenderer:
     def close(self) -> None:
         """Need the pool no more; the last client's going ends it. A later call joins again."""
         self._pool.close()
-
-    def look_for_room(self) -> None:
-        if self._room.full:
-            raise self._full()
 
     def render(self, source: BinaryIO, size: int, plan: Plan, watermarks: Mapping[WatermarkImage, bytes]) -> Rendered:
         return self._ask(
@@ -161,11 +157,8 @@ class ProcessRenderer:
                 limit(connection, self._seconds + START_SECONDS)
                 send_job(connection, job, source, watermarks)
                 queued = time.monotonic()
-                with turn.waiting():
-                    begun = answer.receive_begin()
-                begun = min(max(queued, begun), time.monotonic())  # somebody else's code may run there
-                self._room.left(queued, begun)
-                return answer, begun
+                begun = answer.receive_begin()
+                return answer, min(max(queued, begun), time.monotonic())  # somebody else's code may run there
             except BlockingIOError as error:
                 answer.close()
                 self._pool.end_if_silent()
@@ -175,22 +168,15 @@ class ProcessRenderer:
         raise self._report_death()
 
     def _connect(self) -> socket.socket:
-        """A place in the queue. It may be full for a moment while processes are idle, and then it is waited for."""
-        latest = time.monotonic()
-        if latest > self._room.crowded_until:
-            latest += IDLE_SECONDS
+        """A place in the pool's queue. Raises SlowDown where it stays full: with the jobs of other clients."""
+        deadline = time.monotonic() + max(self._wait_seconds, IDLE_SECONDS)
         while True:
             try:
-                connection = self._pool.connect()
+                return self._pool.connect()
             except BlockingIOError as error:
-                if time.monotonic() >= latest:
-                    self._room.found_full()
-                    raise self._full() from error
-                with turn.waiting():
-                    time.sleep(POLL_SECONDS)
-            else:
-                self._room.took()
-                return connection
+                if time.monotonic() >= deadline:
+                    raise SlowDown("too many renders are waiting", headers=RETRY_AFTER) from error
+                time.sleep(POLL_SECONDS)
 
     def _refuse_suspects(self, plan: str | None, source: JobSource) -> None:
         """Raise BadImage for a picture that crashed renderers, RenderTimeout for a plan that overran on it."""
@@ -240,7 +226,3 @@ class ProcessRenderer:
         """The fault of a pool that dies again and again: never the caller's, and another try may find it alive."""
         log.error("renderers_do_not_start", pool_log=self._pool.log_tail())
         return SlowDown("the renderers are not running", headers=RETRY_AFTER)
-
-    def _full(self) -> Fault:
-        turn.crowd_out(self._room.crowded_until)
-        return SlowDown("too many renders are waiting", headers=RETRY_AFTER)

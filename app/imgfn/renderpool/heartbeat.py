@@ -1,4 +1,4 @@
-"""What each renderer tells the master and its neighbours of itself, by its seat, in memory that they share.
+"""What each renderer tells the master and its neighbours of itself, by its slot, in memory that they share.
 
 To be imported before the renderers fork.
 """
@@ -7,35 +7,35 @@ import mmap
 from dataclasses import dataclass, field
 from time import monotonic
 
-SEATS = 4096
+SLOTS = 4096
 OVERTIME_SECONDS = 1.0  # past its deadline, which the kernel keeps unless it is stopped or in a call that hangs
 IDLE_SILENCE_SECONDS = 5.0  # an idle renderer is heard twice a second
 START_SILENCE_SECONDS = 30.0
 LONGEST_STEP_SECONDS = 2.0  # of the master's clock: whoever freezes us all and thaws us makes nobody silent
 
-_busy = mmap.mmap(-1, SEATS)
-_beats = memoryview(mmap.mmap(-1, 8 * SEATS)).cast("Q")
+_busy = mmap.mmap(-1, SLOTS)
+_beats = memoryview(mmap.mmap(-1, 8 * SLOTS)).cast("Q")
 
 
-def beat(seat: int, *, busy: bool) -> None:
+def beat(slot: int, *, busy: bool) -> None:
     """Move, and say whether a job is under way."""
-    _busy[seat % SEATS] = busy
-    _beats[seat % SEATS] += 1
+    _busy[slot % SLOTS] = busy
+    _beats[slot % SLOTS] += 1
 
 
-def is_busy(seat: int) -> bool:
+def is_busy(slot: int) -> bool:
     """Whether a job is under way there."""
-    return bool(_busy[seat % SEATS])
+    return bool(_busy[slot % SLOTS])
 
 
-def start(seat: int) -> None:
+def start(slot: int) -> None:
     """Have a new renderer there, which was not heard of yet."""
-    _busy[seat % SEATS] = _beats[seat % SEATS] = 0
+    _busy[slot % SLOTS] = _beats[slot % SLOTS] = 0
 
 
-def read(seat: int) -> tuple[int, bool]:
+def read(slot: int) -> tuple[int, bool]:
     """How often the renderer was heard of, and whether it is busy."""
-    return _beats[seat % SEATS], is_busy(seat)
+    return _beats[slot % SLOTS], is_busy(slot)
 
 
 @dataclass

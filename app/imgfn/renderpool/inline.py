@@ -25,9 +25,6 @@ class InlineRenderer:
         """No layer holds."""
         return dict.fromkeys((layer.name for layer in LAYERS), "IMGFN_RENDER=inline")
 
-    def look_for_room(self) -> None:
-        pass
-
     def render(self, source: BinaryIO, size: int, plan: Plan, watermarks: Mapping[WatermarkImage, bytes]) -> Rendered:
         try:
             return render(_read(source, size), plan, self._limits, watermarks)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from imgfn.process.private_folder import private_folder
-from imgfn.process.slots import CORES, own_seat
+from imgfn.process.slots import own_slot
 from imgfn.renderpool import deaths
 from imgfn.renderpool.deaths import Death
 from imgfn.renderpool.installation import fingerprint
@@ -43,7 +43,7 @@ class Pool:
     """One client process's view of the pool. Safe to use from many threads and after a fork.
 
     Every process listens to a socket of its own first, and to the others' while their processes are busy. A client
-    prefers the one of its own seat: so a request and its render share a core, if there is one for each.
+    prefers the one of its own slot.
 
     Two locks in the folder tell who lives, and the kernel drops those of the dead: every client holds `lease` shared,
     the pool's master holds `alive`.
@@ -54,8 +54,8 @@ class Pool:
         self._parent, self._folder_name = runtime_dir, fingerprint(shape)
         self._folder = self._make_folder()
         self._lease: int | None = None
-        first = own_seat() % shape.processes
-        sockets = [self._folder / f"socket.{seat:03}" for seat in range(shape.processes)]
+        first = own_slot() % shape.processes
+        sockets = [self._folder / f"socket.{slot:03}" for slot in range(shape.processes)]
         self._sockets = [*sockets[first:], *sockets[:first]]  # the preferred one first
         self.quarantine_dir = self._folder / "quarantine"
         self._deaths = self._folder / "deaths"
@@ -187,7 +187,6 @@ class Pool:
                     "report": report,
                     "deaths": deaths_file,
                     "proc": proc,
-                    "cores": CORES,
                     "rules": asdict(launch.rules),
                     "failed": failed,
                 }

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ContextDecorator, nullcontext
+from contextlib import ContextDecorator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -27,7 +27,6 @@ from imgfn.core.formats import FORMATS
 from imgfn.imaging.codecs.decode import Header
 from imgfn.imaging.limits import Limits
 from imgfn.imaging.render import Rendered
-from imgfn.process.scheduler import turn
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
@@ -158,8 +157,7 @@ class Reply(io.BufferedReader):
             size = told["size"]
             if not 0 <= size <= most:
                 raise ValueError(size)
-            with turn.waiting() if size > BUFFER_BYTES else nullcontext():  # most of that is still to come
-                return told, _read(self, size)
+            return told, _read(self, size)
 
 
 class _Gathered(io.RawIOBase):

@@ -16,7 +16,7 @@ from typing import Any
 
 from imgfn.imaging import memory
 from imgfn.imaging.text.fonts import set_font_dirs
-from imgfn.process.slots import keep_to_core, take_seat
+from imgfn.process.slots import assign_slot
 from imgfn.renderpool import heartbeat
 from imgfn.renderpool.sandbox import layers
 from imgfn.renderpool.sandbox.posix import POOL, lift_deadline
@@ -55,8 +55,6 @@ def on_starting(_server: Any) -> None:
     """Set what the children inherit, before there are any."""
     with suppress(OSError):  # the children will say so
         libseccomp()
-    with suppress(OSError, AttributeError):  # AttributeError: not on this platform
-        os.sched_setaffinity(0, _pool["cores"])  # our parent may keep to one of them
     _failed.update(layers.apply("supervisor", _rules))
 
 
@@ -76,16 +74,15 @@ def _end_with_the_last_client() -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give a renderer its seat, from which nothing was heard yet."""
-    take_seat(server, worker)
-    heartbeat.start(worker.seat)
+    """Give a renderer its slot, from which nothing was heard yet."""
+    assign_slot(server, worker)
+    heartbeat.start(worker.slot)
     worker.silence = heartbeat.Silence()
 
 
 def post_fork(_server: Any, worker: Any) -> None:
     """Die with the master, and hold none of its locks."""
-    forget_report(_pool["report"], worker.seat)
-    keep_to_core(worker.seat, workers, _pool["cores"])
+    forget_report(_pool["report"], worker.slot)
     with suppress(AttributeError):  # not on this platform: a worker looks for its parent now and then
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(_pool["lease"])
@@ -107,7 +104,7 @@ def post_worker_init(worker: Any) -> None:
     failed = _failed | layers.apply("renderer", _rules) | layers.apply("job", _rules)
     report = layers.inspect(_rules, failed)
     lift_deadline()
-    write_report(_pool["report"], worker.seat, report)
+    write_report(_pool["report"], worker.slot, report)
     os.close(_pool["report"])
     if _rules.require and (complaint := layers.complain(report)):
         worker.log.error("IMGFN_SANDBOX=require: %s", complaint)

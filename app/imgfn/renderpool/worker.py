@@ -85,15 +85,15 @@ def work(job: Job, file: BinaryIO, watermarks: Sequence[bytes]) -> Reply:
 class RenderWorker(SyncWorker):  # type: ignore[misc]  # untyped there
     """Gunicorn's worker, with jobs on its connections in place of HTTP.
 
-    It listens to the socket of its own seat, and takes jobs from another's while that one's process is busy.
+    It listens to the socket of its own slot, and takes jobs from another's while that one's process is busy.
     """
 
-    seat: int
+    slot: int
     age: int  # its number in the pool
 
     def run(self) -> None:
         """Take job after job until told to stop."""
-        own = self._own = self.seat % len(self.sockets)
+        own = self._own = self.slot % len(self.sockets)
         self._tell(busy=False)  # whatever our predecessor died over
         for listener in self.sockets:
             listener.setblocking(False)
@@ -108,17 +108,17 @@ class RenderWorker(SyncWorker):  # type: ignore[misc]  # untyped there
                 ready = self.wait(WAIT_SECONDS) or ()
             except StopWaiting:
                 return
-            for seat, listener in enumerate(self.sockets):
-                if seat != own and listener in ready:
-                    if not heartbeat.is_busy(seat):
+            for slot, listener in enumerate(self.sockets):
+                if slot != own and listener in ready:
+                    if not heartbeat.is_busy(slot):
                         time.sleep(GRACE_SECONDS)  # its own process has been woken too
-                    if self._take(seat):
+                    if self._take(slot):
                         break  # our own may have come meanwhile, or our last
 
-    def _take(self, seat: int) -> bool:
-        """Do the job that has waited longest at `seat`. False where none waits."""
+    def _take(self, slot: int) -> bool:
+        """Do the job that has waited longest at `slot`. False where none waits."""
         try:
-            client, _ = self.sockets[seat].accept()
+            client, _ = self.sockets[slot].accept()
         except (BlockingIOError, ConnectionAbortedError):
             return False
         self._tell(busy=True)

@@ -17,7 +17,7 @@ from imgfn.core.faults import Fault
 from imgfn.observability.events import METRICS_FOLDER, capture_logging, configure_logging
 from imgfn.observability.log import log
 from imgfn.process.private_folder import private_folder
-from imgfn.process.slots import SEAT, keep_to_core, take_seat
+from imgfn.process.slots import SLOT, assign_slot
 from imgfn.renderpool.sandbox.layers import SandboxIncomplete
 from imgfn.server import metrics_folder
 from imgfn.server.worker import Worker
@@ -50,19 +50,21 @@ configure_logging(_settings.log_level)
 bind = [f"{_settings.host}:{_settings.port}"]
 worker_class = Worker
 workers = _settings.workers
-threads = _settings.threads
 
 # A connection needs descriptors for itself, its files and its render; without one left gunicorn drops it unanswered.
 _descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 worker_connections = max(1, min(1000, (_descriptors - OWN_DESCRIPTORS) // DESCRIPTORS_EACH))
+threads = max(1, min(_settings.threads, worker_connections // 2))
 wsgi_app = "imgfn.web.app:create_app()"
 
 # Replaced now and then, not all at once: what a library leaks is bounded.
 max_requests = 50_000
 max_requests_jitter = 10_000
 
-# A stopping worker finishes what it has begun: the longest is a fetch, a render and a write to the store.
-graceful_timeout = int(_settings.render_seconds + 2 * _settings.store_deadline_seconds) + 5
+# A stopping worker finishes what it has begun: the longest is a wait, a fetch, a render and a write to the store.
+graceful_timeout = (
+    int(_settings.render_wait_seconds + _settings.render_seconds + 2 * _settings.store_deadline_seconds) + 5
+)
 keepalive = 75  # seconds; longer than a proxy in front keeps its idle connections (nginx: 60), so we never close first
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a heartbeat must not wait for a disk
 
@@ -98,14 +100,14 @@ def on_starting(_server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give a worker its seat, and its metrics their place, which somebody may have removed."""
-    take_seat(server, worker)
-    _reserve([worker.seat])
+    """Give a worker its slot, and its metrics their place, which somebody may have removed."""
+    assign_slot(server, worker)
+    _reserve([worker.slot])
 
 
-def _reserve(seats: Iterable[int]) -> None:
+def _reserve(slots: Iterable[int]) -> None:
     try:
-        metrics_folder.reserve(_metrics_folder, seats)
+        metrics_folder.reserve(_metrics_folder, slots)
     except OSError as error:
         sys.stderr.write(
             f"the runtime folder {_metrics_folder.parent} cannot be used: {error.strerror}; "
@@ -115,9 +117,8 @@ def _reserve(seats: Iterable[int]) -> None:
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Tell the worker its seat: there its counts lie, and there its core is."""
-    os.environ[SEAT] = str(worker.seat)
-    keep_to_core(worker.seat, workers)
+    """Tell the worker its slot: its counts lie there."""
+    os.environ[SLOT] = str(worker.slot)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -130,7 +131,7 @@ def post_worker_init(worker: Any) -> None:
     except SandboxIncomplete as error:
         log.error("sandbox_incomplete", setting="IMGFN_SANDBOX=require", detail=str(error))
         sys.exit(BOOT_ERROR)
-    if worker.seat == 0:
+    if worker.slot == 0:
         threading.Thread(target=_tell_sandbox, daemon=True).start()  # renderers are still starting
     # What is there now stays. To look through it for garbage, of which requests leave none, takes 50 ms.
     gc.collect()
@@ -152,7 +153,7 @@ def child_exit(_server: Any, worker: Any) -> None:
     """Forget the renders that the worker was waiting for."""
     from prometheus_client.multiprocess import mark_process_dead
 
-    mark_process_dead(worker.seat)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    mark_process_dead(worker.slot)  # type: ignore[no-untyped-call]  # the library leaves it untyped
 
 
 def on_exit(_server: Any) -> None:

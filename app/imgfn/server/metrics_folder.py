@@ -16,16 +16,16 @@ def sweep(folder: Path, own: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def reserve(folder: Path, seats: Iterable[int]) -> None:
+def reserve(folder: Path, slots: Iterable[int]) -> None:
     """Make the folder and the files of these workers. Raises OSError, on a full disk for one.
 
     The files are mapped into memory: a disk that is full when one of their pages is first written kills the worker
     (SIGBUS). So their pages are there before.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for seat in seats:
+    for slot in slots:
         for kind in KINDS:
-            path = folder / f"{kind}_{seat}.db"
+            path = folder / f"{kind}_{slot}.db"
             if not path.exists():
                 try:
                     path.write_bytes(bytes(FILE_BYTES))

@@ -15,10 +15,6 @@ class Renderer(Protocol):
     A regular file is handed over without passing through this process's memory.
     """
 
-    def look_for_room(self) -> None:
-        """Raise SlowDown where the queue was full just now: before anything is done for a job that would be refused."""
-        ...
-
     def render(self, source: BinaryIO, size: int, plan: Plan, watermarks: Mapping[WatermarkImage, bytes]) -> Rendered:
         """The result of `plan`; `watermarks` has the bytes of every watermark in `plan.watermarks`.
 

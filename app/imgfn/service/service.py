@@ -29,6 +29,7 @@ from imgfn.observability.events import observe_incident, observe_render
 from imgfn.service.content import Choose, Content, as_file, cut, digest, read, read_original
 from imgfn.service.negotiation import Quality, settle_format
 from imgfn.service.rate_limit import PlanRate
+from imgfn.service.render_queue import RenderQueue
 from imgfn.service.renderer import Renderer
 from imgfn.service.singleflight import SingleFlight
 
@@ -99,6 +100,7 @@ class Service:
     sources: Store
     results: Store
     renderer: Renderer
+    queue: RenderQueue
     singleflight: SingleFlight[Content]
     plan_rate: PlanRate
     auto_formats: Sequence[str]
@@ -137,14 +139,13 @@ class Service:
         except (StoreUnavailable, StoreTimeout) as fault:
             # The answer can still be made, as long as its source is there.
             observe_incident("result_not_read", key=ref.key, code=fault.code, detail=fault.detail)
-        if not self.singleflight.has(ref.etag):
-            self.renderer.look_for_room()
-        made = self.singleflight.join(
-            ref.etag,
-            lambda: self._find(ref),
-            lambda: self._make(ref, unbounded),
-            lambda made: self._keep(ref, made),
-        )
+        with self.queue.entered():
+            made = self.singleflight.join(
+                ref.etag,
+                lambda: self._find(ref),
+                lambda: self._make(ref, unbounded),
+                lambda made: self._keep(ref, made),
+            )
         return cut(made, choose)
 
     def receive(self, files: Sequence[Upload], *, overwrite: bool, only_type: str | None = None) -> list[StoredUpload]:
@@ -158,7 +159,8 @@ class Service:
         """
         checked = []
         for file in files:
-            header = self.renderer.inspect(file.body, file.size)
+            with self.queue.entered(), self.queue.place():
+                header = self.renderer.inspect(file.body, file.size)
             if only_type not in (None, header.format.content_type):
                 raise AccessDenied(f"this is {header.format.content_type}", parameter="type", expected=only_type)
             key = file.key or Key(f"{file.sha256}.{header.format.name}")
@@ -258,8 +260,10 @@ class Service:
     def _make(self, ref: ResultRef, unbounded: bool) -> Content:
         if not unbounded:
             self.plan_rate.spend(ref.source.key)
-        began = time.perf_counter()
         with ExitStack() as stack:
+            # Only a request that has a place fetches its sources: they take memory, disk and descriptors.
+            stack.enter_context(self.queue.place())
+            began = time.perf_counter()
             watermarks = {watermark: self._fetch(stat, stack).read() for watermark, stat in ref.watermarks.items()}
             source = self._fetch(ref.source, stack)
             fetched = time.perf_counter()

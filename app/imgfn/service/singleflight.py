@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from imgfn.core.faults import SlowDown
 from imgfn.observability.log import log
-from imgfn.process.scheduler import turn
+from imgfn.process.deferral import defer
 
 T = TypeVar("T")
 POLL_SECONDS = 0.01
@@ -22,8 +22,8 @@ POLL_SECONDS = 0.01
 class SingleFlight(Generic[T]):
     """Work by name, done once however many ask for it at the same time.
 
-    Results are published after the answer where threads take turns (process.scheduler), else before it: a function is
-    frozen between requests.
+    Results are published after the answer where the server lets us (process.deferral), else before it: a cloud function
+    is frozen between requests.
     """
 
     def __init__(self, lock_file: Path, wait_seconds: float) -> None:
@@ -44,8 +44,7 @@ class SingleFlight(Generic[T]):
             if is_leader := future is None:
                 future = self._futures[name] = Future()
         if not is_leader:
-            with turn.waiting():
-                return future.result()
+            return future.result()
         try:
             waited = self._lock(name)
             try:
@@ -65,10 +64,6 @@ class SingleFlight(Generic[T]):
         self._publish(name, result, publish if fresh else None)
         return result
 
-    def has(self, name: str) -> bool:
-        """Whether `work` is under way for that name in this process."""
-        return name in self._futures
-
     def _publish(self, name: str, result: T, publish: Callable[[T], None] | None) -> None:
         def finish() -> None:
             try:
@@ -81,7 +76,7 @@ class SingleFlight(Generic[T]):
                 self._forget(name)
 
         # In a copy of the context: what the landing logs carries the id of the request that made the result.
-        if publish is None or not turn.afterwards(partial(copy_context().run, finish)):
+        if publish is None or not defer(partial(copy_context().run, finish)):
             finish()
 
     def _forget(self, name: str) -> None:
@@ -103,8 +98,7 @@ class SingleFlight(Generic[T]):
                 if time.monotonic() > deadline:
                     raise SlowDown(headers={"Retry-After": "1"}) from error
                 waited = True
-                with turn.waiting():
-                    time.sleep(POLL_SECONDS)
+                time.sleep(POLL_SECONDS)
             else:
                 return waited
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.wrappers import Response
+from werkzeug.wsgi import ClosingIterator
 
 from imgfn import wiring
 from imgfn.functions import proc, upload
@@ -13,6 +14,7 @@ from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer
 from imgfn.http.serve import serve
 from imgfn.observability import events, metrics
+from imgfn.process.deferral import deferring
 from imgfn.web.answers import answers
 from imgfn.web.bucket_events import bucket_events
 from imgfn.web.documents import documents
@@ -39,7 +41,7 @@ def create_app() -> "WSGIApplication":
         chunks, _, headers = response.get_wsgi_response(exchange.environ)
         return Answer(response.status_code, dict(headers), chunks)
 
-    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def route(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         function = FUNCTION.match(environ["PATH_INFO"])
         if function:
             return HANDLERS[function[1]](environ, start_response)
@@ -47,6 +49,11 @@ def create_app() -> "WSGIApplication":
             return proc.object_handler(environ, start_response)
         methods = ("GET", "HEAD", "POST")
         return serve(answer, environ, start_response, mount="", methods=methods, settings=wiring.settings)
+
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        with deferring() as deferred:
+            body = route(environ, start_response)
+        return ClosingIterator(body, deferred) if deferred else body
 
     return application
 

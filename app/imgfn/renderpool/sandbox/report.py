@@ -14,17 +14,17 @@ RECORD_BYTES = 4096
 REASON_CHARACTERS = 100  # so that ten layers have room in a record
 
 
-def write_report(file: int, seat: int, report: Report) -> None:
+def write_report(file: int, slot: int, report: Report) -> None:
     """Write the record of the renderer in that slot."""
     text = json.dumps({name: why[:REASON_CHARACTERS] for name, why in report.items()}, ensure_ascii=False).encode()
     with suppress(OSError):  # of more renderers than the file has room for, the last ones are not heard
-        os.pwrite(file, text.ljust(RECORD_BYTES), seat * RECORD_BYTES)
+        os.pwrite(file, text.ljust(RECORD_BYTES), slot * RECORD_BYTES)
 
 
-def forget_report(file: int, seat: int) -> None:
+def forget_report(file: int, slot: int) -> None:
     """Forget the record of the predecessor in that slot."""
     with suppress(OSError):
-        os.pwrite(file, bytes(RECORD_BYTES), seat * RECORD_BYTES)
+        os.pwrite(file, bytes(RECORD_BYTES), slot * RECORD_BYTES)
 
 
 def read_reports(path: Path) -> list[Report]:

@@ -19,8 +19,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Retry, Timeout
 
-from imgfn.process.scheduler import turn
-
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
@@ -45,8 +43,7 @@ class Call:
         self._end = time.monotonic() + self._left
         token = _current.set(self)
         try:
-            with turn.waiting():
-                yield
+            yield
         finally:
             _current.reset(token)
             self._left = self._end - time.monotonic()
