@@ -18,11 +18,13 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[bytes]:
+def run(folder: Path, *arguments: str, closed: bool = False, **settings: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `imgfn`; with its standard output `closed` from the start."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("IMGFN_")}
     own = {"folder": "data", "runtime_dir": runtime_folder(folder), "render": "inline"} | settings
+    close = ("sh", "-c", 'exec "$@" >&-', "sh") if closed else ()
     return subprocess.run(
-        [sys.executable, "-c", "from imgfn.cli.main import main; main(prog_name='imgfn')", *arguments],
+        [*close, sys.executable, "-c", "from imgfn.cli.main import main; main(prog_name='imgfn')", *arguments],
         cwd=folder,
         env=environ | {"PYTHONPATH": str(ROOT)} | {f"IMGFN_{name.upper()}": value for name, value in own.items()},
         capture_output=True,
@@ -149,3 +151,94 @@ def test_doctor_warns_of_what_is_unsafe(tmp_path: Path):
     assert "IMGFN_ADMIN_TOKEN has fewer than 16 characters" in found
     assert "short" not in found
     assert "IMGFN_FODLER is no setting; is IMGFN_FOLDER meant?" in found
+
+
+def test_operations_fit_100_columns(tmp_path: Path):
+    lines = run(tmp_path, "operations").stdout.decode().splitlines()
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("plan", ["image/resize,w_60", "?x-oss-process=image/resize,w_60", "style/small"])
+def test_proc_takes_the_grammar_of_oss_and_styles(tmp_path: Path, photo: Path, plan: str):
+    (tmp_path / "styles.toml").write_text('small = "image/resize,w_60"')
+    done = run(tmp_path, "proc", plan, "in.jpg", "out.webp", styles_file="styles.toml")
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "out.webp").width == 60
+
+
+def test_proc_goes_through_files_and_folders_and_goes_on_after_a_broken_one(tmp_path: Path, photo: Path):
+    folder = tmp_path / "photos" / "inner"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (50, 40)).save(folder / "a.png")
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = run(tmp_path, "proc", "image/resize,w_10/format,webp", "photos", "in.jpg", "-o", "made")
+    assert done.returncode == 1
+    assert b"photos/broken.png: the image is broken" in done.stderr
+    assert b"2 of 3 pictures done" in done.stderr
+    made = sorted(str(path.relative_to(tmp_path / "made")) for path in (tmp_path / "made").rglob("*.*"))
+    assert made == ["in.webp", "inner/a.webp"]
+    assert Image.open(tmp_path / "made" / "in.webp").width == 10
+
+
+def test_proc_keeps_each_files_own_format_in_a_folder_and_reports_beside_them(tmp_path: Path, photo: Path):
+    Image.new("RGB", (50, 40)).save(tmp_path / "b.png")
+    assert run(tmp_path, "proc", "resize/w_10", "in.jpg", "b.png", "-o", "made/").returncode == 0
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {"in.jpg", "b.png"}
+    assert run(tmp_path, "proc", "info", "in.jpg", "b.png", "-o", "told/").returncode == 0
+    assert {path.name for path in (tmp_path / "told").iterdir()} == {"in.json", "b.json"}
+
+
+def test_proc_never_writes_two_results_into_one_file(tmp_path: Path, photo: Path):
+    Image.new("RGB", (50, 40)).save(tmp_path / "in.png")
+    done = run(tmp_path, "proc", "format/webp", "in.jpg", "in.png", "-o", "made/")
+    assert done.returncode == 1
+    assert b"is the result of in.jpg already" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("resize/w_10", "in.jpg", "out.docx"), b"no format is called 'docx'; expected jpg"),
+        (("resize/w_10", "in.jpg", "out.svg"), b"no format is called 'svg'"),
+        (("resize/w_10", "in.jpg"), b"-o OUT"),
+        (("resize/w_10", "in.jpg", "in.jpg", "out.png"), b"-o OUT"),
+        (("resize/w_10", "in.jpg", "in.jpg", "-o", "in.jpg"), b"is no folder"),
+        (("resize/w_10", "absent.jpg", "out.png"), b"'absent.jpg' does not exist"),
+        (("style/absent", "in.jpg", "out.png"), b"no style is called 'absent'"),
+        (("watermark/image_YWJzZW50LnBuZw==", "in.jpg", "out.png"), b"absent.png: No such file"),
+        (("watermark/image_YWJzZW50LnBuZw", "in.jpg", "in.jpg", "-o", "made"), b"absent.png: No such file"),
+        (("resize/w_10", "in.jpg", "in.jpg/out.png"), b"in.jpg: "),
+    ],
+)
+def test_proc_says_what_cannot_be_in_a_sentence(tmp_path: Path, photo: Path, arguments: tuple[str, ...], words: bytes):
+    failed = run(tmp_path, "proc", *arguments)
+    assert failed.returncode in (1, 2)
+    assert words in failed.stderr
+    assert b"Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (("doctor",), 0),
+        (("operations",), 0),
+        (("proc", "resize/w_10", "in.jpg", "out.png"), 0),
+        (("proc", "resize/w_10", "in.jpg", "-"), 1),
+    ],
+)
+def test_a_standard_output_that_is_closed_is_no_traceback(
+    tmp_path: Path, photo: Path, command: tuple[str, ...], status: int
+):
+    done = run(tmp_path, *command, closed=True)
+    assert done.returncode == status, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x = [", b'a = "rotat/10"', b"[a]\nb = 1", None])
+def test_a_wrong_file_of_styles_is_no_traceback(tmp_path: Path, photo: Path, content: bytes | None):
+    if content is not None:
+        (tmp_path / "styles.toml").write_bytes(content)
+    failed = run(tmp_path, "proc", "style/a", "in.jpg", "out.png", styles_file="styles.toml")
+    assert failed.returncode == 1
+    assert b"Traceback" not in failed.stderr + failed.stdout

@@ -66,7 +66,8 @@ def test_a_runtime_folder_that_is_removed_while_running_is_made_again(tmp_path: 
     with serving(tmp_path, workers="1") as server:
         assert server.ask("/upload/a.png", "PUT", PICTURE).status == 201
         assert server.ask("/proc/resize/w_20/a.png").status == 200
-        shutil.rmtree(tmp_path / "runtime")
+        for folder in (tmp_path / "runtime").resolve().iterdir():
+            shutil.rmtree(folder)
         assert server.ask("/proc/resize/w_21/a.png").status == 200
         assert server.ask("/metrics").status == 200
         assert server.ask("/readyz").status == 200
@@ -85,10 +86,9 @@ def workers_of(server: Server) -> list[int]:
 
 
 def test_a_full_runtime_folder_ends_the_server_with_a_line_that_says_why(tmp_path: Path, small_disk: Path):
-    with (small_disk / "full").open("wb") as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-            file.flush()
+    with (small_disk / "full").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
     with (
         pytest.raises(RuntimeError, match=r"runtime folder .* No space left on device.*IMGFN_RUNTIME_DIR"),
         serving(tmp_path, runtime_dir=str(small_disk)),
