@@ -53,9 +53,7 @@ def shown(source: bytes, plan: str = "strip/format/png") -> tuple[int, ...]:
     ],
     ids=str,
 )
-@pytest.mark.parametrize(
-    "plan", ["strip/format/png", "format/bmp", "resize/w_10/strip", "flip/h/strip"]
-)
+@pytest.mark.parametrize("plan", ["strip/format/png", "format/bmp", "resize/w_10/strip", "flip/h/strip"])
 def test_a_png_is_shown_in_the_colours_that_it_tells(
     chunks: list[tuple[bytes, bytes]], expected: tuple[int, ...], plan: str
 ) -> None:
