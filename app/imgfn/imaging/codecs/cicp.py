@@ -112,14 +112,13 @@ def to_srgb(image: Any, colour: Colour) -> Any:
     """A picture of libvips (8 or 16 bits, one to four bands) as 8 bits in sRGB, the tones of PQ and HLG mapped."""
     grey = image.bands < 3
     if not colour.hdr:
-        image = image.copy(
-            interpretation=("grey16" if grey else "rgb16") if image.format == "ushort" else image.interpretation
-        )
-        image.set_type(kernels.vips().GValue.blob_type, "icc-profile-data", colour.profile(grey=grey))
-        made = image.icc_transform("srgb", embedded=True, intent="relative", depth=8)
-        made = made.copy()
+        if grey:  # libvips halves 16 bits of grey under a profile
+            image = image[0].bandjoin([image[0], *(image[band] for band in range(image.bands))])
+        image = image.copy(interpretation="rgb16" if image.format == "ushort" else "srgb")
+        image.set_type(kernels.vips().GValue.blob_type, "icc-profile-data", colour.profile())
+        made = image.icc_transform("srgb", embedded=True, intent="relative", depth=8).copy()
         made.remove("icc-profile-data")
-        return made.colourspace("b-w") if grey else made
+        return made[2:].copy(interpretation="b-w") if grey else made
     alpha = None
     if image.bands in (2, 4):
         alpha = image[image.bands - 1]
@@ -136,9 +135,8 @@ def _shown(bands: Any, colour: Colour) -> Any:
     steps = vips.Image.identity(ushort=wide) / (65535 if wide else 255)
     if colour.transfer == PQ:  # SMPTE ST 2084
         root = steps ** (1 / 78.84375)
-        light = bands.maplut(
-            ((root - 0.8359375) * (root > 0.8359375) / (18.8515625 - root * 18.6875)) ** (1 / 0.1593017578125)
-        )
+        over = (root > 0.8359375).ifthenelse(root - 0.8359375, 0)
+        light = bands.maplut((over / (18.8515625 - root * 18.6875)) ** (1 / 0.1593017578125))
         light = light * (10_000 / REFERENCE_WHITE)
     else:  # ARIB STD-B67, and BT.2100's OOTF for a screen of 1,000 nits
         low, high = steps * steps / 3, (((steps - 0.55991073) / 0.17883277).exp() + 0.28466892) / 12
