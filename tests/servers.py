@@ -225,7 +225,9 @@ def fetch(url: str, method: str = "GET", body: bytes | None = None, **headers: s
     assert scheme == "http", url
     connection = http.client.HTTPConnection(host, timeout=30)
     try:
-        connection.request(method, slash + path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(
+            method, slash + path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
     finally:

@@ -217,6 +217,12 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on")
     workers: int = Field(2, gt=0, description="web worker processes")
     threads: int = Field(128, gt=0, description="threads of each web worker")
+    metrics_port: int | None = Field(
+        None, gt=0, le=65_535, description="port of /metrics, at the same address; none: the server's own port has it"
+    )
+    trace_sample: float = Field(
+        0.0, ge=0, le=1, description="share of requests that are traced (OpenTelemetry, imgfn[traces]); 0: none"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     public_url: str = Field("", description="origin that uploads' URLs start with; empty: relative URLs")
 
