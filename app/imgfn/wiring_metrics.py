@@ -1,9 +1,15 @@
-"""What this server counts and measures, as one page."""
+"""What this server counts and measures as one page, and where its traces go."""
+
+import functools
+from typing import TYPE_CHECKING
 
 from imgfn import wiring, wiring_flows
 from imgfn.flows.exposition import merge
-from imgfn.observability import machine, metrics
+from imgfn.observability import machine, metrics, trace_context
 from imgfn.process.private_folder import private_folder
+
+if TYPE_CHECKING:
+    from imgfn.observability.traces import Tracer
 
 
 def expose() -> bytes:
@@ -18,3 +24,21 @@ def expose() -> bytes:
     if wiring_flows.wanted(chosen):
         page += merge(wiring_flows.control(chosen).call_all("metrics")).encode()
     return page
+
+
+@functools.cache
+def _tracer() -> "Tracer":
+    from imgfn.observability.traces import Tracer
+
+    return Tracer()
+
+
+def start_tracing() -> None:
+    """Trace the share of requests that the settings name. To be called after the fork: there are threads in it."""
+    trace_context.trace_with(wiring.settings().trace_sample, _tracer().export)
+
+
+def stop_tracing() -> None:
+    """Send what waits, if anything was ever traced."""
+    if _tracer.cache_info().currsize:
+        _tracer().close()

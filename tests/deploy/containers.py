@@ -1,4 +1,4 @@
-"""Containers for the tests: built by buildah, run by podman with runc, in a storage of their own; no registry, no daemon."""
+"""Containers for the tests: built by buildah, run by podman with runc, in a storage of their own."""
 
 import json
 import os

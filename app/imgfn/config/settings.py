@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -280,6 +281,13 @@ class Settings(BaseSettings):
         if secret is not None and len(secret.get_secret_value()) < 16:
             raise ValueError("it has fewer than 16 characters")
         return secret
+
+    @field_validator("trace_sample")
+    @classmethod
+    def _require_traces(cls, share: float) -> float:
+        if share and find_spec("opentelemetry") is None:
+            raise ValueError("OpenTelemetry is not installed; pip install 'imgfn[traces]'")
+        return share
 
     @field_validator("signing_keys")
     @classmethod

@@ -61,7 +61,7 @@ _INCIDENTS = Counter(
     ("event",),
 )
 
-# `rate` and `increase` see no first event where a series is born at 1: what is known to come stands at 0 from the start.
+# `rate` and `increase` miss the first event of a series that is born at 1, so what is known to come starts at 0.
 _STAGES = ("fetch", "queue", "decode", "steps", "encode", "render", "store", "keep")
 _EVENTS = ("renderer_crashed", "renderer_overran", "image_in_quarantine", "result_not_kept", "result_not_read")
 _RENDER = ("decode", "steps", "encode")

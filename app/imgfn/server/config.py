@@ -142,6 +142,8 @@ def post_worker_init(worker: Any) -> None:
         threading.Thread(target=_tell_sandbox, daemon=True).start()  # renderers are still starting
     if _metrics_listener is not None:
         metrics_server.start(_metrics_listener, wiring_metrics.expose)
+    if _settings.trace_sample:
+        wiring_metrics.start_tracing()
     # What is there now stays. To look through it for garbage, of which requests leave none, takes 50 ms.
     gc.collect()
     gc.freeze()
@@ -156,6 +158,11 @@ def _tell_sandbox() -> None:
     in_force = [name for name, reason in report.items() if not reason]
     missing = {name: reason for name, reason in report.items() if reason}
     (log.warning if missing else log.info)("sandbox", in_force=in_force, missing=missing)
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Send the traces that wait."""
+    wiring_metrics.stop_tracing()
 
 
 def child_exit(_server: Any, worker: Any) -> None:
