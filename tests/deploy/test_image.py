@@ -43,7 +43,9 @@ def test_it_runs_without_any_right(container: Container):
 
 
 def test_the_loops_in_c_and_the_shaping_of_text_are_there(container: Container):
-    code = "from imgfn.imaging import native; from PIL import features; assert native.available() and features.check('raqm')"
+    code = (
+        "from imgfn.imaging import native; from PIL.features import check; assert native.available() and check('raqm')"
+    )
     container.execute("python3", "-c", code)
 
 
