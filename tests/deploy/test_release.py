@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.nginx import running_nginx
-from tests.servers import ROOT, Server, fetch, free_port, serving
+from tests.servers import ROOT, Server, fetch, serving
 from tests.web.test_metrics import draw
 
 SCRIPT = ROOT / "deploy" / "release" / "imgfn-release"
@@ -37,7 +37,7 @@ class Stage:
             "PATH": os.environ["PATH"],
             "IMGFN_RELEASE_STATE": str(folder / "state"),
             "IMGFN_RELEASE_NGINX": str(folder / "nginx" / "imgfn-upstream.conf"),
-            "IMGFN_RELEASE_RELOAD": f"nginx -q -t -p {folder}/nginx -c nginx.conf && kill -HUP $(cat {folder}/nginx/pid)",
+            "IMGFN_RELEASE_RELOAD": f"cd {folder}/nginx && nginx -q -t -p . -c nginx.conf && kill -HUP $(cat pid)",
             "IMGFN_RELEASE_START": f'echo "start $VERSION $SLOT $PORT" >> {folder}/calls; [ "$VERSION" != bad ]',
             "IMGFN_RELEASE_STOP": f'echo "stop $SLOT" >> {folder}/calls',
             "IMGFN_RELEASE_PORTS": ports or " ".join(str(self.slots[slot].port) for slot in "ab"),
