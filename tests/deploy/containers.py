@@ -21,7 +21,7 @@ HARDENED = (
     "--read-only",
     "--read-only-tmpfs=false",
     "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=256m,mode=1777",
-    "--tmpfs=/run/imgfn:rw,noexec,nosuid,nodev,size=64m,mode=1777",
+    "--tmpfs=/runtime:rw,noexec,nosuid,nodev,size=64m,mode=1777",
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
     "--pids-limit=200",

@@ -14,12 +14,12 @@ TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 @contextmanager
 def running_nginx(
-    folder: Path, behind: int, *, limits: bool = True, extra: dict[str, str] | None = None
+    folder: Path, behind: int, *, limits: bool = True, extra: dict[str, str] | None = None, port: int | None = None
 ) -> Iterator[int]:
     """nginx in front of the server at the port `behind`: its own port. Without `limits` a client may ask as often as it
     likes, and nothing is cached."""
     program = shutil.which("nginx") or need("nginx", "apt-get install nginx-light")
-    port, inner = free_port(), free_port()
+    port, inner = port or free_port(), free_port()
     folder.mkdir(exist_ok=True)
     changes = {
         "listen 8080": f"listen 127.0.0.1:{port}",

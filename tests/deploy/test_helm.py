@@ -8,9 +8,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+
 from imgfn.config.environment import is_secret
 from imgfn.config.settings import Settings
-
 from tests.deploy.tools import find_helm
 from tests.servers import ROOT
 
@@ -93,7 +93,7 @@ def test_every_container_of_every_pod_is_hardened():
             }
             assert "memory" in container["resources"]["limits"]
             mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
-            assert {"/run/imgfn", "/tmp", "/run/secrets/imgfn"} <= mounted
+            assert {"/runtime", "/tmp", "/run/secrets/imgfn"} <= mounted
     settings = one(documents, "ConfigMap")["data"]
     assert settings["IMGFN_SANDBOX"] == "require"
 

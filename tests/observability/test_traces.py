@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from imgfn.observability import trace_context
-from imgfn.observability.trace_context import begin
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from imgfn.observability import trace_context
+from imgfn.observability.trace_context import begin
 from tests.servers import Minio, Server, free_port, serving
 from tests.web.test_metrics import draw
 

@@ -165,6 +165,19 @@ class Settings(BaseSettings):
     style_delimiter: str = Field("!", max_length=1, description="what divides a key and a style: lena.png!thumb")
     oss_mount: bool = Field(False, description="serve /<key>?x-oss-process=… too, as OSS does, below the root")
 
+    # Caches in front
+    purge: Words = Field(
+        (),
+        description="caches that hear of changed pictures: nginx=<url>, varnish=<url>, cloudflare=<zone>, "
+        "fastly=<service>, alibaba=<domain>, webhook=<url>",
+    )
+    purge_tokens: SecretStr | None = Field(
+        None, description="their secrets, commas between: cloudflare=…, fastly=…, alibaba=<id>:<secret>, nginx=…"
+    )
+    cache_tag_headers: Words = Field(
+        (), description="headers that carry an answer's tags, beside those that IMGFN_PURGE needs: Edge-Cache-Tag, …"
+    )
+
     # Who may do what
     access: Literal["open", "styles-only", "signed-only"] = Field(
         "open", description="what runs without a signature: every plan, styles only, or nothing"

@@ -35,6 +35,10 @@ class Meter(Protocol):
         """Count the time that one stage of a request took."""
         ...
 
+    def count_purge(self, target: str, outcome: str) -> None:
+        """Count a change that a cache was told of, or not."""
+        ...
+
     def count_breakers(self, more: int) -> None:
         """That many more circuit breakers are open, or fewer."""
         ...
@@ -131,6 +135,12 @@ def observe_stage(name: str, milliseconds: float) -> None:
     """Count the time of a stage that ends after the answer, so that the log line cannot have it."""
     if _meter is not None:
         _meter.count_stage(name, milliseconds)
+
+
+def observe_purge(target: str, outcome: str) -> None:
+    """Count a change that a cache was told of: sent, failed or dropped."""
+    if _meter is not None:
+        _meter.count_purge(target, outcome)
 
 
 def observe_breaker(more: int) -> None:

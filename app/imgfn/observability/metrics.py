@@ -55,6 +55,7 @@ _SENT_BYTES = Counter("imgfn_sent_bytes", "Bytes of answers", ("function",))
 _RECEIVED_BYTES = Counter("imgfn_received_bytes", "Bytes of pictures taken in")
 _RENDERS = Gauge("imgfn_renders", "Renders under way, the waiting ones too", multiprocess_mode="livesum")
 _BREAKERS = Gauge("imgfn_store_breakers_open", "Circuit breakers that are open now", multiprocess_mode="livesum")
+_PURGES = Counter("imgfn_purges", "Changes that caches in front were told of", ("target", "outcome"))
 _INCIDENTS = Counter(
     "imgfn_incidents",
     "What went wrong behind an answer, by its event in the log",
@@ -129,6 +130,11 @@ def count_incident(event: str) -> None:
 def count_renders(more: int) -> None:
     """That many more renders are under way, or fewer."""
     _RENDERS.inc(more)
+
+
+def count_purge(target: str, outcome: str) -> None:
+    """Count a change that a cache was told of, or not."""
+    _PURGES.labels(target, outcome).inc()
 
 
 def count_breakers(more: int) -> None:

@@ -20,6 +20,7 @@ from imgfn.observability.events import METRICS_FOLDER, capture_logging, configur
 from imgfn.observability.log import log
 from imgfn.process.private_folder import private_folder
 from imgfn.process.slots import SLOT, assign_slot
+from imgfn.purge.setup import build_targets
 from imgfn.renderpool.sandbox.layers import SandboxIncomplete
 from imgfn.server import metrics_folder
 from imgfn.server.worker import Worker
@@ -33,6 +34,8 @@ BOOT_ERROR = 3  # gunicorn's status of a worker with which another try is in vai
 def _read_settings() -> Settings:
     try:
         settings = load_settings()
+        if settings.purge:
+            build_targets(settings)
     except BadSettings as error:
         complaint = f"These settings cannot be used:\n{error}"
     else:
@@ -161,7 +164,8 @@ def _tell_sandbox() -> None:
 
 
 def worker_exit(_server: Any, _worker: Any) -> None:
-    """Send the traces that wait."""
+    """Send the traces and purges that wait."""
+    wiring.stop_purges()
     wiring_metrics.stop_tracing()
 
 

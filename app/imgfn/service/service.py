@@ -3,7 +3,7 @@
 import hashlib
 import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -107,6 +107,7 @@ class Service:
     max_source_bytes: int
     keep_results: bool
     listener: Listener | None = None
+    changed: Callable[[Key], None] | None = None  # hears of sources that were replaced or deleted
 
     def locate(self, plan: Plan, key: Key, quality: Quality) -> ResultRef:
         """Find the ETag from the stats of the sources alone. Raises NoSuchKey.
@@ -245,6 +246,8 @@ class Service:
         found = [stat.key for stat in self.results.list(results_of(key)) if is_result_of(key, stat.key)]
         for result in found:
             self.results.delete(result)
+        if self.changed is not None:
+            self.changed(key)
         return len(found)
 
     def _find(self, ref: ResultRef) -> Content | None:

@@ -69,7 +69,7 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
 volumeMounts:
-  - {name: {{ .run | default "run" }}, mountPath: /run/imgfn}
+  - {name: {{ .run | default "run" }}, mountPath: /runtime}
   - {name: tmp, mountPath: /tmp}
   - {name: files, mountPath: /etc/imgfn, readOnly: true}
   {{- if $v.secret.keys }}
