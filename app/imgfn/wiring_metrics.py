@@ -4,7 +4,6 @@ import functools
 from typing import TYPE_CHECKING
 
 from imgfn import wiring, wiring_flows
-from imgfn.flows.exposition import merge
 from imgfn.observability import machine, metrics, trace_context
 from imgfn.process.private_folder import private_folder
 
@@ -22,7 +21,7 @@ def expose() -> bytes:
     measured = machine.measure(chosen.render_processes, chosen.render_queue, folders, sandbox)
     page = metrics.expose(measured, places=chosen.render_processes)
     if wiring_flows.wanted(chosen):
-        page += merge(wiring_flows.control(chosen).call_all("metrics")).encode()
+        page += wiring_flows.expose(chosen).encode()
     return page
 
 

@@ -108,9 +108,9 @@ def test_the_four_lines_work_through_all_of_it(project: Project, tmp_path: Path)
 @pytest.mark.hard
 @pytest.mark.real
 def test_prometheus_finds_server_and_worker(project: Project):
-    for job in ("imgfn", "imgfn-worker"):
-        wait_for_value(project, f'up{{job="{job}"}}', "1")
+    wait_for_value(project, 'up{job="imgfn"}', "1")
     assert project.query("imgfn_build_info")
+    wait_for_value(project, "count(imgfn_journal_oldest_seconds)", "1")
     rules = json.loads(fetch(f"http://127.0.0.1:{project.prometheus}/api/v1/rules").body)["data"]["groups"]
     assert {rule["health"] for group in rules for rule in group["rules"]} <= {"ok", "unknown"}
 

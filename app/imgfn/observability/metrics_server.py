@@ -10,13 +10,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PATIENCE_SECONDS = 5.0  # for a scraper that says nothing
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Ends the process with a sentence where the port cannot be had."""
+def listen(host: str, port: int, name: str = "IMGFN_METRICS_PORT") -> socket.socket:
+    """A socket that listens there. Ends the process with a sentence about `name` where the port cannot be had."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=16)
     except OSError as error:
-        sys.stderr.write(f"IMGFN_METRICS_PORT: cannot listen on {host}:{port}: {error.strerror or error}\n")
+        sys.stderr.write(f"{name}: cannot listen on {host}:{port}: {error.strerror or error}\n")
         raise SystemExit(2) from error
 
 

@@ -63,13 +63,16 @@ env:
   {{- range $v.secret.keys }}
   - {name: IMGFN_{{ upper . }}_FILE, value: /run/secrets/imgfn/{{ . }}}
   {{- end }}
+  {{- with .queue }}
+  - {name: IMGFN_RENDER_QUEUE, value: {{ . | quote }}}
+  {{- end }}
   {{- with $v.extraEnv }}{{ toYaml . | nindent 2 }}{{- end }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
 volumeMounts:
-  - {name: {{ .run | default "run" }}, mountPath: /runtime}
+  - {name: run, mountPath: /runtime}
   - {name: tmp, mountPath: /tmp}
   - {name: files, mountPath: /etc/imgfn, readOnly: true}
   {{- if $v.secret.keys }}
@@ -91,17 +94,19 @@ volumeMounts:
   secret: {secretName: {{ $v.secret.name }}, defaultMode: 0440}
 {{- end }}
 {{- if $v.flows.enabled }}
-- {name: run-worker, emptyDir: {medium: Memory, sizeLimit: 64Mi}}
 - {name: journal, emptyDir: {sizeLimit: {{ $v.flows.journalSize }}}}
 {{- end }}
 {{- end }}
 
-{{/* dict "root" $ "name" "worker" "canary" bool: the container that works on flows */}}
+{{/*
+dict "root" $ "canary" bool "port" int: the container that works on flows. It shares the folder of sockets with the server, which
+shows its runs; a queue of its own size gives it renderers of its own, within its own limits.
+*/}}
 {{- define "imgfn.worker" -}}
 {{- $v := .root.Values -}}
 - name: worker
   image: {{ include "imgfn.image" . }}
-  args: [work]
-  {{- include "imgfn.container" (dict "root" .root "renderers" $v.worker.renderers "run" "run-worker") | nindent 2 }}
+  args: [work{{ with .port }}, --metrics-port, "{{ . }}"{{ end }}]
+  {{- include "imgfn.container" (dict "root" .root "renderers" $v.worker.renderers "queue" (add1 $v.worker.renderers)) | nindent 2 }}
   resources: {{- toYaml $v.worker.resources | nindent 4 }}
 {{- end }}
