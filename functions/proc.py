@@ -13,7 +13,7 @@ from imgfn.http.authorization import admit, grant_upload
 from imgfn.http.conditions import chosen_part, is_unchanged
 from imgfn.http.function_compute import remember_request
 from imgfn.http.request import Exchange
-from imgfn.http.responses import Answer, not_modified, picture, receipt
+from imgfn.http.responses import Answer, cache_tags, not_modified, picture, receipt
 from imgfn.http.saveas import ACTION, SaveAs, parse_saveas
 from imgfn.http.serve import serve
 from imgfn.service.service import ResultRef
@@ -94,14 +94,19 @@ def show_once(exchange: Exchange, plan: Plan, key: Key, until: int | None) -> An
     """Locate, then 304 or the picture. Raises SourceChanged."""
     ref = locate(exchange, plan, key)
     max_age = cache_seconds(exchange.settings.cache_seconds, until)
+    tags = cache_tags(ref, wiring.cache_tag_headers())
     if is_unchanged(exchange, ref.etag, ref.modified):
         exchange.facts["result"] = "unchanged"
-        return not_modified(ref, max_age)
+        unchanged = not_modified(ref, max_age)
+        unchanged.headers.update(tags)
+        return unchanged
     part = chosen_part(exchange, ref.etag, ref.modified)
     content = wiring.service().produce(ref, part, unbounded=until is not None)
     exchange.facts["result"] = "made" if content.made else "kept"
     exchange.facts |= {f"{name}_ms": round(value, 2) for name, value in content.milliseconds.items()}
-    return picture(content, ref, max_age)
+    answer = picture(content, ref, max_age)
+    answer.headers.update(tags)
+    return answer
 
 
 def save(exchange: Exchange, plan: Plan, key: Key, saveas: SaveAs) -> Answer:

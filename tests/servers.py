@@ -162,6 +162,14 @@ def wait_for(url: str, process: subprocess.Popen[bytes], status: int = 200) -> N
     raise AssertionError(f"{url} does not answer {status}")
 
 
+def wait_until(url: str, seconds: float = START_SECONDS, status: int = 200) -> None:
+    """Until `url` answers that status, whoever serves it."""
+    end = time.monotonic() + seconds
+    while (told := ask(url)) != status:
+        assert time.monotonic() < end, f"{url} does not answer {status} but {told}"
+        time.sleep(0.1)
+
+
 def ask(url: str) -> int | None:
     """The status that `url` answers; None where nobody does."""
     try:
@@ -208,6 +216,22 @@ class Answer:
     status: int
     headers: http.client.HTTPMessage
     body: bytes
+
+
+def fetch(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+    """One request to a whole URL on a connection of its own; a `_` in a header's name stands for `-`."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    assert scheme == "http", url
+    connection = http.client.HTTPConnection(host, timeout=30)
+    try:
+        connection.request(
+            method, slash + path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        connection.close()
 
 
 @dataclass(frozen=True)

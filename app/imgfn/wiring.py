@@ -25,6 +25,7 @@ from imgfn.stores.s3.credentials import Keys, KeySource
 if TYPE_CHECKING:
     from imgfn.config.settings import Settings
     from imgfn.flows.journal import Journal
+    from imgfn.purge.setup import Announcer
 
 
 @functools.cache
@@ -48,10 +49,11 @@ def service() -> Service:
 def styles() -> Styles:
     """The Styles of this process: from a file, else from the store, else none."""
     chosen = settings()
+    changed = _style_changed if chosen.purge else None
     if chosen.styles_file is not None:
-        return Styles(from_file(chosen.styles_file))
+        return Styles(from_file(chosen.styles_file), changed)
     if chosen.styles_key:
-        return Styles(from_store(service().sources, Key.parse(chosen.styles_key, "IMGFN_STYLES_KEY")))
+        return Styles(from_store(service().sources, Key.parse(chosen.styles_key, "IMGFN_STYLES_KEY")), changed)
     return Styles(lambda _: None)
 
 
@@ -67,6 +69,44 @@ def open_service(context: Any) -> Service:
         if settings().sandbox == "require":
             opened.renderer.confirm_sandbox()
     return opened
+
+
+@functools.cache
+def announcer() -> "Announcer | None":
+    """Who tells the caches in front of changes; None where the settings name none."""
+    chosen = settings()
+    if not chosen.purge:
+        return None
+    from imgfn.purge.setup import Announcer
+
+    return Announcer(chosen, lambda: styles().all())
+
+
+def stop_purges() -> None:
+    """Send what waits, if anything was ever purged."""
+    if announcer.cache_info().currsize and (told := announcer()) is not None:
+        told.close()
+
+
+@functools.cache
+def cache_tag_headers() -> tuple[str, ...]:
+    """The headers in which answers carry their tags."""
+    chosen = settings()
+    if not chosen.purge and not chosen.cache_tag_headers:
+        return ()
+    from imgfn.purge.setup import headers_of_tags
+
+    return headers_of_tags(chosen)
+
+
+def _key_changed(key: Key) -> None:
+    if (told := announcer()) is not None:
+        told.key_changed(key)
+
+
+def _style_changed(name: str) -> None:
+    if (told := announcer()) is not None:
+        told.style_changed(name)
 
 
 def build_service(chosen: "Settings") -> Service:
@@ -86,6 +126,7 @@ def build_service(chosen: "Settings") -> Service:
         max_source_bytes=chosen.max_source_bytes,
         keep_results=chosen.keep_results,
         listener=build_listener(chosen),
+        changed=_key_changed if chosen.purge else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imgfn import wiring
 from imgfn.flows.answers import AnswerBox
 from imgfn.flows.control import Worker as Control
+from imgfn.flows.exposition import merge
 from imgfn.flows.tokens import keep_secret
 from imgfn.process.private_folder import private_folder
 
@@ -38,6 +39,11 @@ def sockets(chosen: "Settings") -> Path:
     """Where workers listen; each store has its own."""
     place = hashlib.sha256(str(wiring.flows_folder(chosen).resolve()).encode()).hexdigest()[:12]
     return private_folder(chosen.runtime_dir, f"flows-{place}")
+
+
+def expose(chosen: "Settings") -> str:
+    """The metrics of the workers of this machine, in Prometheus' text format."""
+    return merge(control(chosen).call_all("metrics"))
 
 
 @functools.cache

@@ -4,6 +4,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from imgfn import wiring, wiring_flows
+from imgfn.core.key import Key
 from imgfn.flows.actions import RESOURCES, Actions, Mail
 from imgfn.flows.definitions import FlowFiles
 from imgfn.flows.journal import Journal
@@ -46,8 +47,14 @@ def build_rules(chosen: "Settings", flows: FlowFiles) -> RuleFile:
 def build_actions(chosen: "Settings", rules: RuleFile, pictures: Pictures) -> Actions:
     """What tasks of flows can do."""
     server = chosen.smtp_url.get_secret_value() if chosen.smtp_url else ""
+    announcer = wiring.announcer()
     return Actions(
-        lambda: pictures, rules.rules, Outgoing(chosen.notice_urls), Mail(server, chosen.mail_from), chosen.public_url
+        lambda: pictures,
+        rules.rules,
+        Outgoing(chosen.notice_urls),
+        Mail(server, chosen.mail_from),
+        chosen.public_url,
+        purge=None if announcer is None else lambda key: announcer.purge_key(Key.parse(key)),
     )
 
 

@@ -43,7 +43,7 @@ def front(behind: Target, nginx_folder: Path) -> Iterator[Target]:
     folder = nginx_folder
     nginx = tool("nginx")
     port, inner = free_port(), free_port()
-    for name in ("nginx.conf", "imgfn-proxy.conf", "imgfn-cache.conf"):
+    for name in ("nginx.conf", "imgfn-proxy.conf", "imgfn-cache.conf", "imgfn-upstream.conf"):
         text = (ROOT / "deploy" / "nginx" / name).read_text()
         for shipped, ours in {
             "listen 8080": f"listen 127.0.0.1:{port}",

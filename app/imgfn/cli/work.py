@@ -15,6 +15,7 @@ from imgfn import wiring, wiring_flows, wiring_worker
 from imgfn.cli.settings import read_settings
 from imgfn.config.settings import Settings
 from imgfn.core.faults import Fault
+from imgfn.observability import metrics_server
 
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 20.0
@@ -22,9 +23,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a worker that ended by 
 
 
 @click.command()
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65_535),
+    help="Port for /metrics, where no server of this machine has them.",
+)
 @click.option("--name", help="Name of this worker, the same at each start; by default <host>-<first free number>.")
 @click.option("--beside", type=int, hidden=True, help="Keep a worker running until the process of this id is gone.")
-def work(name: str | None, beside: int | None) -> None:
+def work(name: str | None, metrics_port: int | None, beside: int | None) -> None:
     """Run what flows ask for: derivatives, backfill, reviews and schedules. Any number of workers may run."""
     settings = read_settings()
     if not wiring_flows.installed():
@@ -46,6 +52,11 @@ def work(name: str | None, beside: int | None) -> None:
     except (Taken, ValueError) as error:
         raise click.ClickException(str(error)) from error
     _on_signals(worker.stop)
+    if metrics_port is not None:
+        metrics_server.start(
+            metrics_server.listen(settings.host, metrics_port, "--metrics-port"),
+            lambda: wiring_flows.expose(settings).encode(),
+        )
     worker.run()
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -164,6 +165,19 @@ class Settings(BaseSettings):
     style_delimiter: str = Field("!", max_length=1, description="what divides a key and a style: lena.png!thumb")
     oss_mount: bool = Field(False, description="serve /<key>?x-oss-process=… too, as OSS does, below the root")
 
+    # Caches in front
+    purge: Words = Field(
+        (),
+        description="caches that hear of changed pictures: nginx=<url>, varnish=<url>, cloudflare=<zone>, "
+        "fastly=<service>, alibaba=<domain>, webhook=<url>",
+    )
+    purge_tokens: SecretStr | None = Field(
+        None, description="their secrets, commas between: cloudflare=…, fastly=…, alibaba=<id>:<secret>, nginx=…"
+    )
+    cache_tag_headers: Words = Field(
+        (), description="headers that carry an answer's tags, beside those that IMGFN_PURGE needs: Edge-Cache-Tag, …"
+    )
+
     # Who may do what
     access: Literal["open", "styles-only", "signed-only"] = Field(
         "open", description="what runs without a signature: every plan, styles only, or nothing"
@@ -217,6 +231,12 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on")
     workers: int = Field(2, gt=0, description="web worker processes")
     threads: int = Field(128, gt=0, description="threads of each web worker")
+    metrics_port: int | None = Field(
+        None, gt=0, le=65_535, description="port of /metrics, at the same address; none: the server's own port has it"
+    )
+    trace_sample: float = Field(
+        0.0, ge=0, le=1, description="share of requests that are traced (OpenTelemetry, imgfn[traces]); 0: none"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     public_url: str = Field("", description="origin that uploads' URLs start with; empty: relative URLs")
 
@@ -274,6 +294,13 @@ class Settings(BaseSettings):
         if secret is not None and len(secret.get_secret_value()) < 16:
             raise ValueError("it has fewer than 16 characters")
         return secret
+
+    @field_validator("trace_sample")
+    @classmethod
+    def _require_traces(cls, share: float) -> float:
+        if share and find_spec("opentelemetry") is None:
+            raise ValueError("OpenTelemetry is not installed; pip install 'imgfn[traces]'")
+        return share
 
     @field_validator("signing_keys")
     @classmethod

@@ -63,6 +63,7 @@ class Plan:
 
     steps: tuple[Step, ...] = ()
     styled: bool = field(default=False, compare=False)  # whether all of it is one style
+    styles: tuple[str, ...] = field(default=(), compare=False)  # the names of those that it is made of
 
     @cached_property
     def text(self) -> str:
@@ -91,7 +92,7 @@ class Plan:
     def __add__(self, later: "Plan") -> "Plan":
         if not self.steps or not later.steps:
             return self if self.steps else later
-        return Plan(_checked(self.steps + later.steps))
+        return Plan(_checked(self.steps + later.steps), styles=self.styles + later.styles)
 
 
 EMPTY = Plan()

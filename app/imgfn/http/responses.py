@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import http_date, parse_accept_header
 
 from imgfn.core.faults import Fault
+from imgfn.purge.change import tag_of_key, tag_of_style
 from imgfn.service.content import OPAQUE, Content
 from imgfn.service.service import ResultRef
 
@@ -80,6 +81,19 @@ def picture(content: Content, ref: ResultRef, max_age: int) -> Answer:
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{content.size}"
         headers["Content-Length"] = str(length)
     return Answer(status, headers, content.chunks)
+
+
+def cache_tags(ref: ResultRef, headers: Sequence[str]) -> dict[str, str]:
+    """Tags by which caches find all that is made of a source, of a watermark image or by a style.
+
+    `Surrogate-Key` has spaces between them (https://www.fastly.com/documentation/reference/http/http-headers/Surrogate-Key),
+    Cache-Tag and its like have commas.
+    """
+    if not headers:
+        return {}
+    keys = (ref.source.key, *(watermark.key for watermark in ref.watermarks))
+    tags = (*map(tag_of_key, dict.fromkeys(keys)), *map(tag_of_style, ref.plan.styles))
+    return {header: (" " if header.lower() == "surrogate-key" else ",").join(tags) for header in headers}
 
 
 def receipt(body: Any, status: int) -> Answer:

@@ -22,6 +22,7 @@ from imgfn.core.faults import (
 from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer, problem
 from imgfn.http.urls import conform
+from imgfn.observability import trace_context
 from imgfn.observability.events import choose_request_id, observe_incident, observe_request
 from imgfn.observability.log import bind, log, unbind
 
@@ -64,7 +65,9 @@ def serve(
     environ = conform(environ)
     method = environ["REQUEST_METHOD"].upper()
     request_id = choose_request_id(environ.get("HTTP_X_REQUEST_ID"))
-    bind(request_id=request_id)
+    trace = trace_context.begin(environ)
+    bound = {"request_id": request_id} | ({"trace_id": trace.trace_id} if trace else {})
+    bind(**bound)
     facts: dict[str, Any] = {}
     try:
         if method == "OPTIONS":
@@ -85,8 +88,11 @@ def serve(
     headers = CLOSED | told.headers | _common_headers(environ, request_id, settings, told.headers.get("Vary"))
     sent_bytes = 0 if method == "HEAD" else int(headers.get("Content-Length", 0))
     line = {"function": mount.strip("/") or "web", "method": method, "status": told.status, **facts}
-    observe_request({**line, "bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)})
-    unbind("request_id")
+    line |= {"bytes": sent_bytes, "ms": round((time.perf_counter() - began) * 1000, 2)}
+    observe_request(line)
+    if trace is not None:
+        trace_context.end(trace, line)
+    unbind(*bound)
     start_response(STATUS_LINES[told.status], list(headers.items()))
     if method != "HEAD":
         return told.chunks if isinstance(told.chunks, tuple) else _Body(told.chunks, request_id)

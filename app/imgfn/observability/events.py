@@ -31,6 +31,18 @@ class Meter(Protocol):
         """That many more renders are under way, or fewer."""
         ...
 
+    def count_stage(self, name: str, milliseconds: float) -> None:
+        """Count the time that one stage of a request took."""
+        ...
+
+    def count_purge(self, target: str, outcome: str) -> None:
+        """Count a change that a cache was told of, or not."""
+        ...
+
+    def count_breakers(self, more: int) -> None:
+        """That many more circuit breakers are open, or fewer."""
+        ...
+
 
 _meter: Meter | None = None
 
@@ -117,6 +129,24 @@ def observe_incident(event: str, **facts: Any) -> None:
     log.warning(event, **facts)
     if _meter is not None:
         _meter.count_incident(event)
+
+
+def observe_stage(name: str, milliseconds: float) -> None:
+    """Count the time of a stage that ends after the answer, so that the log line cannot have it."""
+    if _meter is not None:
+        _meter.count_stage(name, milliseconds)
+
+
+def observe_purge(target: str, outcome: str) -> None:
+    """Count a change that a cache was told of: sent, failed or dropped."""
+    if _meter is not None:
+        _meter.count_purge(target, outcome)
+
+
+def observe_breaker(more: int) -> None:
+    """Count a circuit breaker that opens (+1) or closes (-1)."""
+    if _meter is not None:
+        _meter.count_breakers(more)
 
 
 class observe_render:  # a context, as contextlib's are

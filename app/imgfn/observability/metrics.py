@@ -4,11 +4,12 @@ import functools
 import os
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY
 
@@ -45,16 +46,49 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 _REQUESTS = Counter("imgfn_requests", "Requests answered", ("function", "status", "result"))
 _REQUEST_SECONDS = Histogram("imgfn_request_seconds", "Time to an answer", ("function",), buckets=_SECONDS)
 _STAGE_SECONDS = Histogram(
-    "imgfn_stage_seconds", "Time in fetch, decode, steps, encode, store", ("stage",), buckets=_SECONDS
+    "imgfn_stage_seconds",
+    "Time in fetch, queue, decode, steps, encode (together: render), store (read a result), keep (write one)",
+    ("stage",),
+    buckets=_SECONDS,
 )
 _SENT_BYTES = Counter("imgfn_sent_bytes", "Bytes of answers", ("function",))
 _RECEIVED_BYTES = Counter("imgfn_received_bytes", "Bytes of pictures taken in")
 _RENDERS = Gauge("imgfn_renders", "Renders under way, the waiting ones too", multiprocess_mode="livesum")
+_BREAKERS = Gauge("imgfn_store_breakers_open", "Circuit breakers that are open now", multiprocess_mode="livesum")
+_PURGES = Counter("imgfn_purges", "Changes that caches in front were told of", ("target", "outcome"))
 _INCIDENTS = Counter(
     "imgfn_incidents",
     "What went wrong behind an answer, by its event in the log",
     ("event",),
 )
+
+# `rate` and `increase` miss the first event of a series that is born at 1, so what is known to come starts at 0.
+_STAGES = ("fetch", "queue", "decode", "steps", "encode", "render", "store", "keep")
+_EVENTS = ("renderer_crashed", "renderer_overran", "image_in_quarantine", "result_not_kept", "result_not_read")
+_RENDER = ("decode", "steps", "encode")
+_REFUSALS = (400, 403, 404, 413, 415, 422, 429, 500, 502, 503, 504, 507)
+_OUTCOMES = {
+    "proc": (
+        (200, "made"),
+        (200, "kept"),
+        (206, "kept"),
+        (304, "unchanged"),
+        *((status, "none") for status in _REFUSALS),
+    ),
+    "upload": tuple((status, "none") for status in (200, 201, 204, 409, *_REFUSALS)),
+    "web": tuple((status, "none") for status in (200, 404, 500, 503)),
+}
+
+
+def start_at_zero() -> None:
+    """Make the series that alerts and graphs ask for."""
+    for function, outcomes in _OUTCOMES.items():
+        for status, result in outcomes:
+            _of(function, status, result)
+    for stage in _STAGES:
+        _stage(stage)
+    for event in _EVENTS:
+        _INCIDENTS.labels(event)
 
 
 def count_request(line: Mapping[str, Any]) -> None:
@@ -68,7 +102,14 @@ def count_request(line: Mapping[str, Any]) -> None:
     if "result" in line:  # nothing else has stages
         for name, milliseconds in line.items():
             if name.endswith("_ms"):
-                _stage(name.removesuffix("_ms")).observe(milliseconds / 1000)
+                count_stage(name.removesuffix("_ms"), milliseconds)
+        if "steps_ms" in line:
+            count_stage("render", sum(line.get(f"{stage}_ms", 0) for stage in _RENDER))
+
+
+def count_stage(name: str, milliseconds: float) -> None:
+    """Count the time that one stage of a request took."""
+    _stage(name).observe(milliseconds / 1000)
 
 
 @functools.cache
@@ -91,10 +132,20 @@ def count_renders(more: int) -> None:
     _RENDERS.inc(more)
 
 
-def expose(renderers: int, sandbox: Mapping[str, str] | None = None) -> bytes:
-    """All metrics in Prometheus' text format; `renderers` is how many renders run at once, the others wait.
+def count_purge(target: str, outcome: str) -> None:
+    """Count a change that a cache was told of, or not."""
+    _PURGES.labels(target, outcome).inc()
 
-    `sandbox` has its layers, and why one does not hold in all renderers.
+
+def count_breakers(more: int) -> None:
+    """That many more circuit breakers are open, or fewer."""
+    _BREAKERS.inc(more)
+
+
+def expose(machine: Iterable[Metric] = (), *, places: int) -> bytes:
+    """All metrics in Prometheus' text format; `places` is how many renders run at once, the others wait.
+
+    `machine` are metrics of this very moment, as `imgfn.observability.machine` reads them.
     """
     registry = CollectorRegistry()
     if METRICS_FOLDER in os.environ:
@@ -103,16 +154,16 @@ def expose(renderers: int, sandbox: Mapping[str, str] | None = None) -> bytes:
     else:
         registry = REGISTRY
     under_way = registry.get_sample_value("imgfn_renders") or 0
-    depth = (
-        "# HELP imgfn_queue_depth Renders that wait for a renderer\n"
-        "# TYPE imgfn_queue_depth gauge\n"
-        f"imgfn_queue_depth {max(0.0, under_way - renderers)}\n"
-    )
-    layers = "".join(
-        f'imgfn_sandbox_layer{{layer="{name}"}} {int(not missing)}\n' for name, missing in (sandbox or {}).items()
-    )
-    about = (
-        "# HELP imgfn_sandbox_layer Whether a layer of the sandbox holds in all renderers\n"
-        "# TYPE imgfn_sandbox_layer gauge\n"
-    )
-    return generate_latest(registry) + (depth + about + layers).encode()
+    waiting = GaugeMetricFamily("imgfn_queue_depth", "Renders that wait for a renderer", max(0.0, under_way - places))
+    return generate_latest(registry) + generate_latest(_Now([waiting, *machine]))
+
+
+class _Now(CollectorRegistry):
+    """Metrics that are asked for once."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics

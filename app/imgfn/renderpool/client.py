@@ -109,15 +109,16 @@ class ProcessRenderer:
         self._pool.close()
 
     def render(self, source: BinaryIO, size: int, plan: Plan, watermarks: Mapping[WatermarkImage, bytes]) -> Rendered:
-        return self._ask(
-            plan.text, JobSource(source, size), [watermarks[watermark] for watermark in plan.watermarks], load_rendered
-        )
+        began = time.monotonic()
+        images = [watermarks[watermark] for watermark in plan.watermarks]
+        rendered, begun = self._ask(plan.text, JobSource(source, size), images, load_rendered)
+        return replace(rendered, milliseconds={"queue": (begun - began) * 1000, **rendered.milliseconds})
 
     def inspect(self, source: BinaryIO, size: int) -> Header:
-        return self._ask(None, JobSource(source, size), [], load_header)
+        return self._ask(None, JobSource(source, size), [], load_header)[0]
 
-    def _ask(self, plan: str | None, source: JobSource, watermarks: list[bytes], load: Load[T]) -> T:
-        """What a process makes of one job; a Fault where it refuses it or dies over it."""
+    def _ask(self, plan: str | None, source: JobSource, watermarks: list[bytes], load: Load[T]) -> tuple[T, float]:
+        """What a process makes of one job, and when it began; a Fault where it refuses it or dies over it."""
         self._refuse_suspects(plan, source)
         job = Job(plan, self._limits, source.size, [len(watermark) for watermark in watermarks]).dump()
         descriptor = share(source.file)
@@ -128,7 +129,7 @@ class ProcessRenderer:
                     try:
                         told, body = answer.receive_rest(self._memory_bytes)
                         if "fault" not in told:
-                            return load(told, body)
+                            return load(told, body), begun
                         fault, trace = load_fault(told)
                     except (ConnectionError, BlockingIOError, ProtocolError) as error:
                         reason = self._explain(error, plan, source, answer.number, begun)

@@ -4,20 +4,23 @@ import gc
 import os
 import resource
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from imgfn import wiring
+from imgfn import wiring, wiring_metrics
 from imgfn.config.environment import note_service_link
 from imgfn.config.settings import BadSettings, Settings, load_settings
 from imgfn.core.faults import Fault
+from imgfn.observability import metrics_server
 from imgfn.observability.events import METRICS_FOLDER, capture_logging, configure_logging
 from imgfn.observability.log import log
 from imgfn.process.private_folder import private_folder
 from imgfn.process.slots import SLOT, assign_slot
+from imgfn.purge.setup import build_targets
 from imgfn.renderpool.sandbox.layers import SandboxIncomplete
 from imgfn.server import metrics_folder
 from imgfn.server.worker import Worker
@@ -31,6 +34,8 @@ BOOT_ERROR = 3  # gunicorn's status of a worker with which another try is in vai
 def _read_settings() -> Settings:
     try:
         settings = load_settings()
+        if settings.purge:
+            build_targets(settings)
     except BadSettings as error:
         complaint = f"These settings cannot be used:\n{error}"
     else:
@@ -87,16 +92,21 @@ capture_logging(_settings.log_level, "gunicorn.error")
 loglevel = _settings.log_level
 control_socket_disable = True  # signals do, and a second server of this user would fight for its path
 
+_metrics_listener: socket.socket | None = None
 _metrics_folder = private_folder(_settings.runtime_dir, "metrics") / str(os.getpid())
 os.environ[METRICS_FOLDER] = str(_metrics_folder)
 
 
 def on_starting(_server: Any) -> None:
-    """Say what was set aside, and make the folder of the metrics."""
+    """Say what was set aside, make the folder of the metrics, and listen where they are asked for."""
     if note := note_service_link():
         log.warning("setting_left_aside", note=note)
     metrics_folder.sweep(_metrics_folder.parent, own=_metrics_folder)
     _reserve(range(workers))
+    if _settings.metrics_port is not None:
+        global _metrics_listener
+        # Here, so that a port that is taken ends the start, and all workers inherit the one listener.
+        _metrics_listener = metrics_server.listen(_settings.host, _settings.metrics_port)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -133,6 +143,10 @@ def post_worker_init(worker: Any) -> None:
         sys.exit(BOOT_ERROR)
     if worker.slot == 0:
         threading.Thread(target=_tell_sandbox, daemon=True).start()  # renderers are still starting
+    if _metrics_listener is not None:
+        metrics_server.start(_metrics_listener, wiring_metrics.expose)
+    if _settings.trace_sample:
+        wiring_metrics.start_tracing()
     # What is there now stays. To look through it for garbage, of which requests leave none, takes 50 ms.
     gc.collect()
     gc.freeze()
@@ -147,6 +161,12 @@ def _tell_sandbox() -> None:
     in_force = [name for name, reason in report.items() if not reason]
     missing = {name: reason for name, reason in report.items() if reason}
     (log.warning if missing else log.info)("sandbox", in_force=in_force, missing=missing)
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Send the traces and purges that wait."""
+    wiring.stop_purges()
+    wiring_metrics.stop_tracing()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

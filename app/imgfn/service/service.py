@@ -3,7 +3,7 @@
 import hashlib
 import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from imgfn.core.kinds import WatermarkImage
 from imgfn.core.plan import Plan
 from imgfn.core.store import Stat, Store
 from imgfn.imaging.render import Rendered
-from imgfn.observability.events import observe_incident, observe_render
+from imgfn.observability.events import observe_incident, observe_render, observe_stage
 from imgfn.service.content import Choose, Content, as_file, cut, digest, read, read_original
 from imgfn.service.negotiation import Quality, settle_format
 from imgfn.service.rate_limit import PlanRate
@@ -107,6 +107,7 @@ class Service:
     max_source_bytes: int
     keep_results: bool
     listener: Listener | None = None
+    changed: Callable[[Key], None] | None = None  # hears of sources that were replaced or deleted
 
     def locate(self, plan: Plan, key: Key, quality: Quality) -> ResultRef:
         """Find the ETag from the stats of the sources alone. Raises NoSuchKey.
@@ -245,6 +246,8 @@ class Service:
         found = [stat.key for stat in self.results.list(results_of(key)) if is_result_of(key, stat.key)]
         for result in found:
             self.results.delete(result)
+        if self.changed is not None:
+            self.changed(key)
         return len(found)
 
     def _find(self, ref: ResultRef) -> Content | None:
@@ -261,6 +264,8 @@ class Service:
         if not unbounded:
             self.plan_rate.spend(ref.source.key)
         with ExitStack() as stack:
+            stack.enter_context(observe_render())
+            asked = time.perf_counter()
             # Only a request that has a place fetches its sources: they take memory, disk and descriptors.
             stack.enter_context(self.queue.place())
             began = time.perf_counter()
@@ -268,15 +273,16 @@ class Service:
             source = self._fetch(ref.source, stack)
             fetched = time.perf_counter()
             try:
-                with observe_render():
-                    rendered = self.renderer.render(source, ref.source.size, ref.plan, watermarks)
+                rendered = self.renderer.render(source, ref.source.size, ref.plan, watermarks)
             except SlowDown:
                 raise
             except Fault:
                 self._check_unchanged(ref)  # half of an old and half of a new picture may have been refused
                 raise
             self._check_unchanged(ref)
-        return _content(rendered, {"fetch": (fetched - began) * 1000, **rendered.milliseconds})
+        waited = (began - asked) * 1000 + rendered.milliseconds.get("queue", 0.0)
+        fetch = (fetched - began) * 1000
+        return _content(rendered, {**rendered.milliseconds, "queue": waited, "fetch": fetch})
 
     def _fetch(self, stat: Stat, stack: ExitStack) -> BinaryIO:
         """The bytes of exactly that version, as a real file: a render never waits for a slow store."""
@@ -318,6 +324,7 @@ class Service:
             return
         body = b"".join(made.chunks)
         meta = {"note": "; ".join(made.notes)} if made.notes else {}
+        began = time.perf_counter()
         try:
             self.results.put(ref.key, io.BytesIO(body), len(body), made.content_type, meta)
             try:
@@ -326,6 +333,8 @@ class Service:
                 self.results.delete(ref.key)
         except Fault as fault:
             observe_incident("result_not_kept", key=ref.key, code=fault.code, detail=fault.detail)
+        else:
+            observe_stage("keep", (time.perf_counter() - began) * 1000)
 
 
 def results_of(key: Key) -> str:

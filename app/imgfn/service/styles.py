@@ -33,8 +33,9 @@ Read = Callable[[str], Document | None]  # given the version that is known; None
 class Styles:
     """Plans by name. `read` is asked again after a second; a document that is wrong leaves the styles as they were."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, changed: Callable[[str], None] | None = None) -> None:
         self._read = read
+        self._changed = changed  # hears the name of each style that becomes another plan, or goes
         self._version = ""
         self._plans: Mapping[str, Plan] = {}
         self._looked = float("-inf")
@@ -65,7 +66,12 @@ class Styles:
         try:
             document = self._read(self._version)
             if document is not None:
-                self._plans, self._version = parse_styles(document.text), document.version
+                before, self._plans = self._plans, parse_styles(document.text)
+                self._version = document.version
+                changed = [name for name in before if before[name] != self._plans.get(name)]
+                if self._changed is not None:
+                    for name in changed:
+                        self._changed(name)
         except (Fault, OSError, ValueError) as error:
             log.error("styles_not_read", problem=str(error), kept=len(self._plans))
 
@@ -85,7 +91,7 @@ def parse_styles(text: str) -> dict[str, Plan]:
             raise ValueError(f"style {name!r}: {fault.detail}") from fault
         if rest or not parsed.steps:
             raise ValueError(f"style {name!r}: {plan!r} is not a plan")
-        plans[name] = Plan(parsed.steps, styled=True)
+        plans[name] = Plan(parsed.steps, styled=True, styles=(name,))
     return plans
 
 

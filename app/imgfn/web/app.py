@@ -32,6 +32,7 @@ FUNCTION = re.compile(rf"(?:/2016-08-15/proxy/[^/]+)?/({'|'.join(HANDLERS)})(?:/
 def create_app() -> "WSGIApplication":
     """The application that gunicorn serves. The functions are called as they are: Flask is not on the hot path."""
     events.count_with(metrics)
+    metrics.start_at_zero()
     flask = create_flask()
     pages = flask.url_map.bind("")
     serves_objects = wiring.settings().oss_mount

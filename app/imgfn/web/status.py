@@ -3,11 +3,9 @@
 from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from imgfn import wiring, wiring_flows
-from imgfn.core.faults import Fault, NotReady
-from imgfn.flows.exposition import merge
+from imgfn import wiring, wiring_metrics
+from imgfn.core.faults import Fault, NotFound, NotReady
 from imgfn.http.openapi import operations_document
-from imgfn.observability import metrics
 from imgfn.renderpool.client import ProcessRenderer
 
 status = Blueprint("status", __name__)
@@ -48,12 +46,10 @@ def tell_stores() -> Response:
 
 @status.get("/metrics")
 def tell_metrics() -> Response:
-    """Prometheus' text format, all web workers added up; workers of flows on this machine stand side by side."""
-    settings = wiring.settings()
-    body = metrics.expose(settings.render_processes, wiring.service().renderer.sandbox())
-    if wiring_flows.wanted(settings):
-        body += merge(wiring_flows.control(settings).call_all("metrics")).encode()
-    return Response(body, content_type=CONTENT_TYPE_LATEST)
+    """Prometheus' text format, all workers added up; not here where it has a port of its own."""
+    if wiring.settings().metrics_port is not None:
+        raise NotFound("the metrics have a port of their own: IMGFN_METRICS_PORT")
+    return Response(wiring_metrics.expose(), content_type=CONTENT_TYPE_LATEST)
 
 
 @status.get("/operations.json")

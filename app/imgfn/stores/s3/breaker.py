@@ -4,6 +4,7 @@ import threading
 import time
 
 from imgfn.core.faults import StoreUnavailable
+from imgfn.observability.events import observe_breaker
 
 
 class Breaker:
@@ -29,6 +30,8 @@ class Breaker:
     def succeeded(self) -> None:
         """The store answered."""
         with self._lock:
+            if self._failures >= self._limit:
+                observe_breaker(-1)
             self._failures = 0
 
     def failed(self) -> None:
@@ -36,4 +39,5 @@ class Breaker:
         with self._lock:
             self._failures += 1
             if self._failures == self._limit:
+                observe_breaker(+1)
                 self._next_try = time.monotonic() + self._rest_seconds

@@ -19,6 +19,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Retry, Timeout
 
+from imgfn.observability.trace_context import outgoing_headers
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
@@ -167,6 +169,7 @@ class Wire(urllib3.PoolManager):
     def urlopen(  # type: ignore[override]  # PoolManager's own signature differs from its base's, too
         self, method: str, url: str, redirect: bool = True, **options: Any
     ) -> Any:
+        options["headers"].update(outgoing_headers())
         if _current.get().create and _publishes(method, url):
             options["headers"]["If-None-Match"] = "*"
             # Sent twice, it would meet its own first success and call it somebody else's.

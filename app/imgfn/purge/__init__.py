@@ -1,0 +1,1 @@
+"""Caches in front hear of pictures that have changed: nginx, Varnish, CDNs, webhooks."""
