@@ -75,7 +75,7 @@ def test_pause_resume_and_rate(site: Site) -> None:
     wait_until(lambda: site.kept("many/0001.png") and any(run["state"] == "running" for run in site.runs(kind="batch")))
     site.call("change_backfill", name="slow", to="pause")
     wait_until(lambda: site.call("backfill", name="slow")["state"] == "paused")
-    wait_until(lambda: not [run for run in site.runs(kind="batch", state="running")])
+    wait_until(lambda: not list(site.runs(kind="batch", state="running")))
     site.call("change_backfill", name="slow", to="resume")
     told = ended(site, "slow")
     # What a batch had made when it was stopped is found ready when it goes on.

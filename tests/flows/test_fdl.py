@@ -255,7 +255,9 @@ steps:
   - {type: choice, name: d, choices: [{condition: "$.x ="}]}
   - {type: wait, name: e}
   - {type: pass, name: f, retri: 1, inputMappings: [{target: x, source: $nope.x}]}
-  - {type: choice, name: g, choices: [{condition: "true", steps: [{type: pass, name: h}]}, {condition: "true", goto: h}]}
+  - type: choice
+    name: g
+    choices: [{condition: "true", steps: [{type: pass, name: h}]}, {condition: "true", goto: h}]
 """,
             "test",
             RESOURCES,

@@ -33,7 +33,7 @@ def test_an_event_is_on_the_disk_before_append_returns(tmp_path: Path, monkeypat
     fsync = os.fsync
 
     def record(descriptor: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", record)
@@ -55,9 +55,13 @@ def test_what_is_no_event_is_put_aside(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told(small_disk: Path) -> None:
     journal = Journal(small_disk / "journal")
-    with pytest.raises(StoreFull):
+
+    def fill() -> None:
         for _ in range(1000):
             journal.append([Event("created", "b", "k" * 1000)] * 10)
+
+    with pytest.raises(StoreFull):
+        fill()
     assert list((small_disk / "journal" / "draft").iterdir()) == []
 
 

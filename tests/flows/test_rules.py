@@ -110,7 +110,8 @@ def test_a_target_that_would_start_a_rule_again_is_refused(target: str, other: s
 
 
 def test_a_target_may_meet_no_flow_either() -> None:
-    text = '[[derive]]\nprefix = "in/"\nplan = "resize/w_9"\nsaveas = "sub/{name}"\n[[flow]]\nprefix = "sub/"\nstart = "review"'
+    derive = '[[derive]]\nprefix = "in/"\nplan = "resize/w_9"\nsaveas = "sub/{name}"\n'
+    text = derive + '[[flow]]\nprefix = "sub/"\nstart = "review"'
     assert any("[[flow]]" in fault for fault in faults(text))
 
 

@@ -199,7 +199,7 @@ def stopped(tmp_path: Path) -> Iterator[Server]:
     one = {"workers": "1", "threads": "8", "render_processes": "1", "render_queue": "2", "render_wait_seconds": "2"}
     with serving(tmp_path, **one) as server:
         assert server.ask(KEPT).status == 200
-        (renderer,) = offspring(*masters(tmp_path))
+        (renderer,) = offspring(*masters((tmp_path / "runtime").resolve()))
         os.kill(renderer, signal.SIGSTOP)
         try:
             yield server
@@ -229,7 +229,7 @@ def test_who_waits_for_a_renderer_in_vain_is_refused(stopped: Server):
             answer, _ = answer_of(first)
             assert (answer.status, answer.getheader("Retry-After")) == (503, "1")
             makes.remove(first)
-        (renderer,) = offspring(*masters(stopped.folder))
+        (renderer,) = offspring(*masters((stopped.folder / "runtime").resolve()))
         os.kill(renderer, signal.SIGCONT)
         assert [status(connection) for connection in makes] == [200, 200]
 
