@@ -63,7 +63,7 @@ class Compared:
 def ours(body: bytes) -> Image.Image | None:
     """The picture as imgfn shows it; None where it is refused. Raises ImageTooLarge."""
     try:
-        made = render(body, parse_path("strip/format/tiff")[0], Limits())
+        made = render(body, parse_path("frame/0/strip/format/tiff")[0], Limits())
     except ImageTooLarge:
         raise
     except Fault:
