@@ -21,6 +21,7 @@ from imgfn.flows.journal import Journal
 from imgfn.stores.folder.store import FolderStore
 from imgfn.wiring_flows import sockets
 from tests.pictures import encoded, scene
+from tests.servers import runtime_folder
 
 SECONDS = 60
 
@@ -167,7 +168,7 @@ def make_site(folder: Path, rules: str, styles: str = 'thumb = "resize/w_16/form
     (folder / "styles.toml").write_text(styles)
     own = {
         "folder": str(folder / "data"),
-        "runtime_dir": str(folder / "runtime"),
+        "runtime_dir": runtime_folder(folder),
         "flows_file": str(folder / "rules.toml"),
         "styles_file": str(folder / "styles.toml"),
     }

@@ -102,7 +102,7 @@ class Storm:
 
 def render_children(server: Server) -> list[int]:
     """The render processes of `server`: those that hold its pool's listening socket and have no children."""
-    folder = str(server.folder / "runtime")
+    folder = str((server.folder / "runtime").resolve())
     rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
     inodes = {f"socket:[{row[6]}]" for row in rows if row[-1].startswith(folder)}
     return [pid for pid in processes() if _holds(pid, inodes) and not children(pid)]

@@ -109,8 +109,9 @@ def reveal():
     return Words("reveal")
 
 
-def masters(runtime_dir):
-    """The masters of the pools in that folder: who else has their lock's file open."""
+def masters(folder):
+    """The masters of the pools below a folder, a server's or its runtime's: who else has their lock's file open."""
+    runtime_dir = (folder / "runtime").resolve() if (folder / "runtime").is_symlink() else folder
     holders = [pid for pid in _processes() if pid != os.getpid() and _opens(pid, runtime_dir, "alive")]
     return [pid for pid in holders if _parent(pid) not in holders]  # a child has it for a moment after its fork
 
