@@ -24,7 +24,7 @@ HARDENED = (
     "--tmpfs=/runtime:rw,noexec,nosuid,nodev,size=64m,mode=1777",
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
-    "--pids-limit=200",
+    "--pids-limit=512",
     "--memory=1g",
 )
 
