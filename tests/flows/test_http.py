@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from imgfn import wiring, wiring_flows
+from imgfn import wiring
 from imgfn.flows.control import Server
 from imgfn.flows.event import Event
 from imgfn.flows.journal import Journal
 from imgfn.flows.tokens import Ticket, make_token
 from imgfn.web import bucket_events
 from imgfn.web.app import create_app
+from imgfn.wiring import flows as wiring_flows
 from tests.flows.test_notifications import minio, oss
 from tests.flows.working import picture
 
@@ -163,15 +164,21 @@ def test_uploads_overwrites_saveas_and_deletes_are_events(client: Client) -> Non
     assert {event.bucket for event in told} == {"imgfn-sources"}
 
 
-def test_an_upload_whose_event_cannot_be_kept_is_refused_whole(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_whose_event_cannot_be_kept_is_no_success_and_can_be_sent_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from imgfn.core.faults import StoreFull
 
     def refuse(*_: Any) -> None:
         raise StoreFull
 
-    monkeypatch.setattr(Journal, "append", refuse)
-    assert client.put("/upload/a.png", data=picture()).status_code == 507
-    assert client.get("/proc/a.png").status_code == 404
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", refuse)
+        assert client.put("/upload/a.png", data=picture()).status_code == 507
+    kept: list[Any] = []
+    monkeypatch.setattr(Journal, "append", lambda _, events: kept.extend(events))
+    assert client.put("/upload/a.png", data=picture()).status_code == 200
+    assert [event.key for event in kept] == ["a.png"]
 
 
 def test_without_rules_nothing_is_written(configure: Callable[..., Client], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from imgfn.core.key import Key
 from imgfn.flows.answers import AnswerBox, hand_in
 from imgfn.flows.tokens import Ticket, open_token
-from imgfn.wiring_flows import secret
+from imgfn.wiring.flows import secret
 from tests.flows.receiver import Receiver, receiving
 from tests.flows.working import Site, make_site, picture, wait_until
 

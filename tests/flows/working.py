@@ -19,7 +19,7 @@ from imgfn.flows.control import Worker as Control
 from imgfn.flows.event import Event
 from imgfn.flows.journal import Journal
 from imgfn.stores.folder.store import FolderStore
-from imgfn.wiring_flows import sockets
+from imgfn.wiring.flows import sockets
 from tests.pictures import encoded, scene
 from tests.servers import runtime_folder
 

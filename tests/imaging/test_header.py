@@ -125,10 +125,21 @@ def test_directories_of_a_tiff_are_counted() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "svg"])
-def test_a_truncated_file_is_broken(name: str) -> None:
+def test_a_truncated_file_is_broken_where_that_is_asked_for(name: str) -> None:
     source = FORMATS[name]
     with pytest.raises(BadImage):
-        rendered("resize/w_100/format/png", source[: len(source) * 6 // 10])
+        rendered("resize/w_100/format/png", source[: len(source) * 6 // 10], Limits(strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "svg"])
+def test_a_truncated_file_is_shown_with_a_note_or_broken(name: str) -> None:
+    source = FORMATS[name]
+    try:
+        shown = rendered("resize/w_100/format/png", source[: len(source) * 6 // 10])
+    except BadImage:
+        assert name not in ("jpg", "png", "gif", "bmp")  # of which browsers show what there is
+    else:
+        assert any("damaged" in note or "truncated" in note or "ends" in note for note in shown.notes), shown.notes
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
-from imgfn import wiring_flows, wiring_worker
 from imgfn.cli.settings import read_settings
 from imgfn.config import tables
 from imgfn.core.faults import Fault
 from imgfn.flows.control import Worker
+from imgfn.wiring import flows as wiring_flows
+from imgfn.wiring import worker as wiring_worker
 
 LOOK_SECONDS = 1.0
 

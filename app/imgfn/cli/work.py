@@ -11,11 +11,13 @@ from types import FrameType
 
 import click
 
-from imgfn import wiring, wiring_flows, wiring_worker
+from imgfn import wiring
 from imgfn.cli.settings import read_settings
 from imgfn.config.settings import Settings
 from imgfn.core.faults import Fault
 from imgfn.observability import metrics_server
+from imgfn.wiring import flows as wiring_flows
+from imgfn.wiring import worker as wiring_worker
 
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 20.0

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from imgfn import wiring, wiring_metrics
+from imgfn import wiring
 from imgfn.config.environment import note_service_link
 from imgfn.config.settings import BadSettings, Settings, load_settings
 from imgfn.core.faults import Fault
@@ -24,6 +24,7 @@ from imgfn.purge.setup import build_targets
 from imgfn.renderpool.sandbox.layers import SandboxIncomplete
 from imgfn.server import metrics_folder
 from imgfn.server.worker import Worker
+from imgfn.wiring import metrics as wiring_metrics
 
 OWN_DESCRIPTORS = 30  # of a worker that does nothing
 DESCRIPTORS_EACH = 6

@@ -7,11 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from imgfn import wiring, wiring_flows
+from imgfn import wiring
 from imgfn.core.faults import AlreadyAnswered, BadRequest, EntityTooLarge, Fault, NoLongerAsked, NotReady
 from imgfn.flows.answers import MAX_BYTES, hand_in, read_answer
 from imgfn.flows.tokens import Ticket, open_token
 from imgfn.web.pictures import picture_url
+from imgfn.wiring import flows as wiring_flows
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

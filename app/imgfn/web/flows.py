@@ -5,10 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 
-from imgfn import wiring, wiring_flows
+from imgfn import wiring
 from imgfn.core.faults import InvalidArgument, NotReady
 from imgfn.http.authorization import require_admin_token
 from imgfn.web.pictures import picture_url
+from imgfn.wiring import flows as wiring_flows
 
 PAGE = Path(__file__).parent / "flows_page"
 CONTENT_SECURITY_POLICY = (

@@ -3,10 +3,11 @@
 from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from imgfn import wiring, wiring_metrics
+from imgfn import wiring
 from imgfn.core.faults import Fault, NotFound, NotReady
 from imgfn.http.openapi import operations_document
 from imgfn.renderpool.client import ProcessRenderer
+from imgfn.wiring import metrics as wiring_metrics
 
 status = Blueprint("status", __name__)
 

@@ -1,4 +1,4 @@
-"""Settings to the parts of flows that a web server needs; it never loads the engine (`imgfn.wiring_worker`)."""
+"""Settings to the parts of flows that a web server needs; it never loads the engine (`imgfn.wiring.worker`)."""
 
 import functools
 import hashlib

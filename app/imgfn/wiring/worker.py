@@ -3,7 +3,7 @@
 import socket
 from typing import TYPE_CHECKING
 
-from imgfn import wiring, wiring_flows
+from imgfn import wiring
 from imgfn.core.key import Key
 from imgfn.flows.actions import RESOURCES, Actions, Mail
 from imgfn.flows.definitions import FlowFiles
@@ -14,6 +14,7 @@ from imgfn.flows.pictures import Pictures
 from imgfn.flows.ruleset import RuleFile
 from imgfn.flows.slots import RenderSlots
 from imgfn.process.private_folder import private_folder
+from imgfn.wiring import flows as wiring_flows
 
 if TYPE_CHECKING:
     from imgfn.config.settings import Settings

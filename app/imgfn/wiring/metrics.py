@@ -3,9 +3,10 @@
 import functools
 from typing import TYPE_CHECKING
 
-from imgfn import wiring, wiring_flows
+from imgfn import wiring
 from imgfn.observability import machine, metrics, trace_context
 from imgfn.process.private_folder import private_folder
+from imgfn.wiring import flows as wiring_flows
 
 if TYPE_CHECKING:
     from imgfn.observability.traces import Tracer
