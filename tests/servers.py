@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -121,6 +121,7 @@ class Minio:
     access_key: str
     secret_key: str
     certificates: Path | None = None  # a folder with public.crt and private.key: TLS
+    variables: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -137,6 +138,7 @@ class Minio:
                 "MINIO_ROOT_PASSWORD": self.secret_key,
                 "MINIO_BROWSER": "off",
                 "MINIO_UPDATE": "off",
+                **self.variables,
             },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -183,8 +185,12 @@ def ask(url: str) -> int | None:
 
 
 @contextmanager
-def running_minio(data: Path, certificates: Path | None = None) -> Iterator[Minio]:
-    server = Minio(data, f"127.0.0.1:{free_port()}", secrets.token_hex(8), secrets.token_hex(16), certificates)
+def running_minio(
+    data: Path, certificates: Path | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[Minio]:
+    """A new server; `variables` are more of its environment, such as targets of notifications."""
+    address = f"127.0.0.1:{free_port()}"
+    server = Minio(data, address, secrets.token_hex(8), secrets.token_hex(16), certificates, variables or {})
     server.start()
     try:
         yield server

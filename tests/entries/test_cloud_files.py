@@ -42,7 +42,7 @@ def test_every_handler_that_the_cloud_files_name_loads(handler: str):
 
 def test_the_tutorials_two_functions_are_both_there():
     assert {part["Handler"] for part in functions_of_fun()} == {"functions/upload.handler", "functions/proc.handler"}
-    assert {props["functionName"] for props in functions_of_fc3()} == {"imgfn", "upload", "proc"}
+    assert {props["functionName"] for props in functions_of_fc3()} == {"imgfn", "upload", "proc", "derive"}
 
 
 def test_the_custom_runtime_starts_our_gunicorn_where_function_compute_looks_for_it():

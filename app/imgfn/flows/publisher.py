@@ -1,6 +1,8 @@
 """What imgfn itself stores and deletes, told as events: durable before the caller is answered."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from imgfn.core.key import Key
 from imgfn.core.store import Stat
@@ -12,8 +14,13 @@ from imgfn.flows.journal import Journal
 class Publisher:
     """Listens to the Service (`imgfn.service.service.Listener`) and writes the journal of this machine."""
 
-    journal: Journal
+    folder: Path
     bucket: str
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Made at the first event: a function that publishes nothing may have no disk."""
+        return Journal(self.folder)
 
     def stored(self, stat: Stat) -> None:
         """An object was stored, or the very same bytes were there. Raises StoreFull and StoreUnavailable."""

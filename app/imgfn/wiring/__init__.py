@@ -146,12 +146,11 @@ def build_journal(chosen: "Settings") -> "Journal | None":
 
 def build_listener(chosen: "Settings") -> Listener | None:
     """Who hears of uploads and deletes: the journal of flows, where there are any."""
-    journal = build_journal(chosen)
-    if journal is None:
+    if chosen.flows_file is None:
         return None
     from imgfn.flows.publisher import Publisher
 
-    return Publisher(journal, chosen.s3_source_bucket)
+    return Publisher(flows_folder(chosen), chosen.s3_source_bucket)
 
 
 def build_sources(chosen: "Settings") -> Store:
