@@ -9,7 +9,6 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +85,17 @@ def kills(folder: Path, count: int = 2000, rounds: int = 20) -> None:
     again = sum("kept" in str(run["output"]) for run in runs)
     for worker in workers.values():
         worker.stop()
-    tell("kills", events=count, kills=len(takeovers), lost=len(lost), runs=len(runs), found_ready=again,
-         failed=sum(run["state"] == "failed" for run in runs), takeover_s_p50=quantile(takeovers, 0.5), takeover_s_max=round(max(takeovers), 2))  # fmt: skip
+    tell(
+        "kills",
+        events=count,
+        kills=len(takeovers),
+        lost=len(lost),
+        runs=len(runs),
+        found_ready=again,
+        failed=sum(run["state"] == "failed" for run in runs),
+        takeover_s_p50=quantile(takeovers, 0.5),
+        takeover_s_max=round(max(takeovers), 2),
+    )
 
 
 def rate_of(site: Site, names: list[str], count: int) -> float:
@@ -99,7 +107,10 @@ def rate_of(site: Site, names: list[str], count: int) -> float:
     workers = [site.start("--name", name) for name in names]
     for worker in workers:
         worker.ready()
-    done: Callable[[], int] = lambda: len(site.call("runs", kind="derive", state="succeeded", limit=1000, offset=0))
+
+    def done() -> int:
+        return len(site.call("runs", kind="derive", state="succeeded", limit=1000, offset=0))
+
     wait_until(lambda: done() > 0, LONG)
     wait_until(site.idle, LONG)
     runs = [
@@ -150,7 +161,9 @@ def backfill(folder: Path, count: int = 10_000, kills: int = 10) -> None:
     second = site.call("backfill", name="second")
     worker.stop()
     shown = ("made", "kept", "failed", "seconds")
-    tell("backfill", objects=count, kills=done, **{f"first_{name}": first[name] for name in shown}, **{f"second_{name}": second[name] for name in shown})  # fmt: skip
+    firsts = {f"first_{name}": first[name] for name in shown}
+    seconds = {f"second_{name}": second[name] for name in shown}
+    tell("backfill", objects=count, kills=done, **firsts, **seconds)
 
 
 PARTS = {"events": events, "kills": kills, "workers": workers, "backfill": backfill}
