@@ -4,7 +4,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from imgfn import wiring
-from imgfn.observability import machine, metrics, trace_context
+from imgfn.observability import trace_context
 from imgfn.process.private_folder import private_folder
 from imgfn.wiring import flows as wiring_flows
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def expose() -> bytes:
     """All metrics in Prometheus' text format: web workers added up, workers of flows on this machine side by side."""
+    from imgfn.observability import machine, metrics  # only when a worker counts: they look where, once
+
     chosen = wiring.settings()
     folders = {"runtime": private_folder(chosen.runtime_dir, "metrics")}
     if "folder" in (chosen.store, chosen.result_store):
