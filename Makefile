@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A compiler that comes later is used: then the environment is made again, in seconds.
 STAMP := $(VENV)/.installed$(if $(shell command -v $(CC) 2>/dev/null),-compiled)
 
-.PHONY: help run bench test fuzz test-hard test-corpus compare-formats lint install clean fc-code docs contact-sheet miniprogram-wechat
+.PHONY: help image sbom compose-test fc-publish fc-gray fc-promote fc-rollback dashboard run bench test fuzz test-hard test-corpus compare-formats lint install clean fc-code docs contact-sheet miniprogram-wechat
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -69,6 +69,30 @@ fc-code: $(STAMP)  ## what Function Compute gets, in deploy/fc/code
 		$(foreach glibc,2_17 2_24 2_26 2_27 2_28,--platform manylinux_$(glibc)_x86_64) .
 	install -D --mode 644 --target-directory deploy/fc/code/functions functions/*.py
 	install -D --mode 644 deploy/fc/bridge.py deploy/fc/code/deploy/fc/bridge.py
+
+fc-publish:  ## Function Compute: LATEST becomes a version
+	@deploy/fc/release.sh publish
+
+fc-gray:  ## Function Compute: N % of the requests for version NEW, the others for OLD
+	@deploy/fc/release.sh gray $(OLD) $(NEW) $(N)
+
+fc-promote:  ## Function Compute: all requests for version NEW
+	@deploy/fc/release.sh promote $(NEW)
+
+fc-rollback:  ## Function Compute: all requests for version OLD
+	@deploy/fc/release.sh rollback $(OLD)
+
+image:  ## the container image, by buildah
+	deploy/oci/build.sh
+
+sbom: $(STAMP)  ## what is in the image, as CycloneDX JSON, in dist/
+	deploy/oci/sbom.sh
+
+compose-test: $(STAMP)  ## deploy/compose, run by podman-compose with stand-ins for the images of a registry
+	IMGFN_REQUIRE_REAL=1 $(BIN)/python -m pytest tests/deploy/test_compose.py
+
+dashboard: $(STAMP)  ## the Grafana dashboard, from its script
+	$(BIN)/python deploy/grafana/make_dashboard.py
 
 test-corpus: $(STAMP)  ## every file of the folder IMGFN_CORPUS through a real server, as a table
 	$(BIN)/python -m tests.hostile.corpus

@@ -14,7 +14,13 @@ TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 @contextmanager
 def running_nginx(
-    folder: Path, behind: int, *, limits: bool = True, extra: dict[str, str] | None = None, port: int | None = None
+    folder: Path,
+    behind: int,
+    *,
+    limits: bool = True,
+    extra: dict[str, str] | None = None,
+    port: int | None = None,
+    wait: bool = True,
 ) -> Iterator[int]:
     """nginx in front of the server at the port `behind`: its own port. Without `limits` a client may ask as often as it
     likes, and nothing is cached."""
@@ -41,7 +47,8 @@ def running_nginx(
     assert checked.returncode == 0, checked.stderr
     with (folder / "log").open("wb") as log, subprocess.Popen(order, stderr=log) as process:
         try:
-            wait_for(f"http://127.0.0.1:{port}/healthz", process)
+            if wait:
+                wait_for(f"http://127.0.0.1:{port}/healthz", process)
             yield port
         finally:
             process.terminate()

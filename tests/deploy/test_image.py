@@ -1,5 +1,6 @@
 """The container image: built from the unmodified Dockerfile, run with everything taken away that it does not need."""
 
+import json
 import re
 import subprocess
 import threading
@@ -106,3 +107,12 @@ def test_a_stop_ends_what_was_begun(engine: Engine, image: str, tmp_path: Path):
             client.join()
         assert (status, broken) == (0, [])
         await_line(container, "Shutting down: Master")
+
+
+def test_the_bill_of_materials_names_what_is_in_it(engine: Engine, image: str, tmp_path: Path):
+    engine.run("deploy/oci/sbom.sh", image, str(tmp_path / "sbom.json"))
+    told = json.loads((tmp_path / "sbom.json").read_text())
+    assert told["bomFormat"] == "CycloneDX"
+    found = {component["name"].lower() for component in told["components"]}
+    assert {"pillow", "pyvips-binary", "gunicorn", "imgfn", "libc6", "libseccomp2"} <= found
+    assert all(component.get("version") for component in told["components"])
