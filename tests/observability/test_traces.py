@@ -128,7 +128,7 @@ def test_a_render_becomes_a_span_for_each_of_its_stages(tmp_path: Path, monkeypa
             spans = await_span(got, "GET /proc")
             line = line_of(server, "proc")
     root = spans["GET /proc"]
-    stages = ("fetch", "queue", "decode", "steps", "encode")
+    stages = ("queue", "fetch", "decode", "steps", "encode")
     assert set(spans) == {"GET /proc", *stages}
     assert root.parent_span_id.hex() == SPAN
     assert all(spans[name].parent_span_id == root.span_id for name in stages)

@@ -282,7 +282,8 @@ class Service:
             self._check_unchanged(ref)
         waited = (began - asked) * 1000 + rendered.milliseconds.get("queue", 0.0)
         fetch = (fetched - began) * 1000
-        return _content(rendered, {**rendered.milliseconds, "queue": waited, "fetch": fetch})
+        times = {"queue": 0.0, "fetch": fetch, **rendered.milliseconds}  # in the order of time
+        return _content(rendered, times | {"queue": waited})
 
     def _fetch(self, stat: Stat, stack: ExitStack) -> BinaryIO:
         """The bytes of exactly that version, as a real file: a render never waits for a slow store."""
