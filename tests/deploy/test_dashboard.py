@@ -3,28 +3,17 @@
 import json
 import re
 import runpy
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from urllib.parse import quote
 
 import pytest
 
-from tests.deploy.tools import find
-from tests.servers import ROOT, fetch, free_port, serving, wait_until
-from tests.web.test_metrics import draw
+from tests.deploy.watched import Prometheus, use, watched
+from tests.servers import ROOT, fetch
 
 FOLDER = ROOT / "deploy" / "grafana"
 SHIPPED = json.loads((FOLDER / "imgfn.json").read_text())
 QUERIES = {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in SHIPPED["panels"]}
-# Without S3 no breaker is ever open: the series stands at 0, and that is data.
-CONFIG = """
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: [{rules}]
-scrape_configs:
-  - {{job_name: imgfn, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}
-"""
 
 
 def test_the_file_is_what_the_script_makes():
@@ -42,47 +31,12 @@ def test_no_panel_lies_on_another():
         taken |= cells
 
 
-@dataclass(frozen=True)
-class Prometheus:
-    url: str
-
-    def ask(self, query: str) -> list[dict]:
-        told = json.loads(fetch(f"{self.url}/api/v1/query?query={quote(fill(query))}").body)
-        assert told["status"] == "success", told
-        return told["data"]["result"]
-
-
-def fill(query: str) -> str:
-    """As Grafana does, with all jobs and instances chosen."""
-    return query.replace("$__rate_interval", "10s").replace("$job", ".*").replace("$instance", ".*")
-
-
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """It has scraped a server that has made, kept, refused and failed."""
-    folder = tmp_path_factory.mktemp("watched")
-    program, metrics, port = find("prometheus", "prometheus"), free_port(), free_port()
-    rules = ROOT / "deploy" / "prometheus" / "alerts.yml"
-    (folder / "prometheus.yml").write_text(CONFIG.format(rules=rules, port=metrics))
-    order = [program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
-    order += [f"--web.listen-address=127.0.0.1:{port}"]
-    with (
-        (folder / "log").open("wb") as log,
-        serving(folder, metrics_port=str(metrics), workers="1") as server,
-        subprocess.Popen(order, stdout=log, stderr=log) as process,
-    ):
-        try:
-            wait_until(f"http://127.0.0.1:{port}/-/ready", 60)
-            server.ask("/upload/a.png", "PUT", draw())
-            for number in range(60):
-                answer = server.ask(f"/proc/resize/w_{number + 10}/a.png")
-                server.ask(f"/proc/resize/w_{number + 10}/a.png", headers={"If-None-Match": answer.headers["ETag"]})
-                server.ask(f"/proc/resize/w_{number // 2 + 10}/a.png")
-                server.ask("/proc/nothing.png")
-                time.sleep(0.1)  # so that several scrapes see it grow
-            yield Prometheus(f"http://127.0.0.1:{port}")
-        finally:
-            process.terminate()
+    with watched(tmp_path_factory.mktemp("watched")) as (prometheus, server):
+        use(server, seconds=8)
+        yield prometheus
 
 
 @pytest.mark.real
