@@ -37,7 +37,8 @@ class Stage:
             "IMGFN_RELEASE_STATE": str(folder / "state"),
             "IMGFN_RELEASE_NGINX": str(folder / "nginx" / "imgfn-upstream.conf"),
             "IMGFN_RELEASE_RELOAD": f"cd {folder}/nginx && nginx -q -t -p . -c nginx.conf && kill -HUP $(cat pid)",
-            "IMGFN_RELEASE_START": f'echo "start $VERSION $SLOT $PORT" >> {folder}/calls; [ "$VERSION" != bad ]',
+            "IMGFN_RELEASE_START": f'echo "start $VERSION $SLOT $PORT" >> {folder}/calls; [ "$VERSION" != bad ] && '
+            "(sleep 20 > /dev/null 2>&1 &)",  # it leaves a process behind, as a server is one
             "IMGFN_RELEASE_STOP": f'echo "stop $SLOT" >> {folder}/calls',
             "IMGFN_RELEASE_PORTS": ports or " ".join(str(self.slots[slot].port) for slot in "ab"),
             "IMGFN_RELEASE_DRAIN": "1",
