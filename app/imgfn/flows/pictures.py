@@ -16,7 +16,8 @@ from imgfn.core.formats import FORMATS
 from imgfn.core.key import Key
 from imgfn.core.plan import Plan
 from imgfn.core.store import Stat, Store
-from imgfn.flows.rules import Filter, parse_plan
+from imgfn.flows.rules import Filter
+from imgfn.flows.rules_file import parse_plan
 from imgfn.service.content import as_file
 from imgfn.service.service import Service, results_of
 
