@@ -27,6 +27,7 @@ APPLICATION = "imgfn"
 VERSION = "1"  # of the programs: they change by adding only, so old runs go on under new code
 MAX_ATTEMPTS = 50  # starts of a run that takes its worker down with it
 THREADS = 64
+COUNTED = 10_000  # runs that have not ended well, at most: to count more takes a second
 T = TypeVar("T")
 
 
@@ -256,7 +257,7 @@ class Engine:
         """How many runs of each kind are in each state."""
         counted: dict[tuple[str, str], int] = {}
         states = (*ACTIVE, "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-        for run in self.runs(states=states, limit=100_000):
+        for run in self.runs(states=states, limit=COUNTED):
             counted[run.kind, run.state] = counted.get((run.kind, run.state), 0) + 1
         return counted
 

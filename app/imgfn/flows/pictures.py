@@ -149,7 +149,7 @@ class Pictures:
 
     def list(self, prefix: str, after: str = "") -> Iterator[Stat]:
         """The objects below a prefix in the order of their keys, those behind `after` only."""
-        return list_after(self.service.sources, prefix, after)
+        return self.service.sources.list(prefix, after)
 
     def list_results(self, prefix: str = "") -> Iterator[Stat]:
         """All kept results."""
@@ -164,13 +164,6 @@ class Pictures:
 
 def _accepting(wish: str) -> Callable[[str], Accepts]:
     return lambda kind: (1.0 if kind == wish else 0.1, kind == wish)
-
-
-def list_after(store: Store, prefix: str, after: str) -> Iterator[Stat]:
-    """`store.list`, going on behind a key."""
-    for stat in store.list(prefix):
-        if not after or stat.key.encode() > after.encode():
-            yield stat
 
 
 def _file(body: bytes) -> BinaryIO:
