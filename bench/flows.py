@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from imgfn.core.faults import Fault
 from imgfn.core.key import Key
 from tests.flows.postgres import running_postgres
 from tests.flows.working import Site, Working, make_site, picture, wait_until
@@ -31,9 +32,12 @@ def quantile(values: list[float], share: float) -> float:
 def events(folder: Path, count: int = 400, rate: float = 20.0) -> None:
     """From the event in the journal to the derivative in the store, at 20 events a second."""
     site = make_site(folder, RULES)
-    body, results, made, began = picture(800, 600), {}, {}, time.monotonic()
+    body, results, made = picture(800, 600), {}, {}
     with site.working():
         store = site.results
+        site.put("photos/first.png", body)  # renderers start with the first picture
+        wait_until(site.idle, LONG)
+        began = time.monotonic()
         for number in range(count):
             time.sleep(max(0.0, began + number / rate - time.monotonic()))
             event = site.put(f"photos/{number}.png", body)
@@ -64,18 +68,23 @@ def kills(folder: Path, count: int = 2000, rounds: int = 20) -> None:
     for worker in workers.values():
         worker.ready()
     for _ in range(rounds):
-        time.sleep(chosen.uniform(0.5, 2.0))
+        # A peer has to be there to take over.
+        wait_until(lambda: {told["worker"] for told in site.control.call_all("health")} == {"one", "two"}, LONG)
+        time.sleep(chosen.uniform(0.2, 1.0))
         victim = chosen.choice(["one", "two"])
         workers[victim].kill()
         killed = time.monotonic()
 
         def taken(name: str = victim) -> bool:
-            return not [run for run in site.runs(state="running") if run["executor"] == name]
+            try:
+                return not [run for run in site.runs(state="running") if run["executor"] == name]
+            except Fault:
+                return False
 
         wait_until(taken, LONG)
         takeovers.append(time.monotonic() - killed)
         workers[victim] = site.start("--name", victim)
-        if site.idle():
+        if not site.journal.entries() and not site.runs(state="waiting"):
             break
     wait_until(site.idle, LONG)
     lost = [number for number in range(count) if len(site.kept(f"photos/{number}.png")) != 1]
@@ -85,17 +94,10 @@ def kills(folder: Path, count: int = 2000, rounds: int = 20) -> None:
     again = sum("kept" in str(run["output"]) for run in runs)
     for worker in workers.values():
         worker.stop()
-    tell(
-        "kills",
-        events=count,
-        kills=len(takeovers),
-        lost=len(lost),
-        runs=len(runs),
-        found_ready=again,
-        failed=sum(run["state"] == "failed" for run in runs),
-        takeover_s_p50=quantile(takeovers, 0.5),
-        takeover_s_max=round(max(takeovers), 2),
-    )
+    figures = {"lost": len(lost), "runs": len(runs), "found_ready": again}
+    figures["failed"] = sum(run["state"] == "failed" for run in runs)
+    figures |= {"takeover_s_p50": quantile(takeovers, 0.5), "takeover_s_max": round(max(takeovers), 2)}
+    tell("kills", events=count, kills=len(takeovers), **figures)
 
 
 def rate_of(site: Site, names: list[str], count: int) -> float:
@@ -107,11 +109,7 @@ def rate_of(site: Site, names: list[str], count: int) -> float:
     workers = [site.start("--name", name) for name in names]
     for worker in workers:
         worker.ready()
-
-    def done() -> int:
-        return len(site.call("runs", kind="derive", state="succeeded", limit=1000, offset=0))
-
-    wait_until(lambda: done() > 0, LONG)
+    wait_until(lambda: site.call("runs", kind="derive", state="succeeded", limit=1), LONG)
     wait_until(site.idle, LONG)
     runs = [
         run for start in range(0, count, 1000) for run in site.call("runs", kind="derive", limit=1000, offset=start)
@@ -161,9 +159,8 @@ def backfill(folder: Path, count: int = 10_000, kills: int = 10) -> None:
     second = site.call("backfill", name="second")
     worker.stop()
     shown = ("made", "kept", "failed", "seconds")
-    firsts = {f"first_{name}": first[name] for name in shown}
-    seconds = {f"second_{name}": second[name] for name in shown}
-    tell("backfill", objects=count, kills=done, **firsts, **seconds)
+    figures = {f"first_{name}": first[name] for name in shown} | {f"second_{name}": second[name] for name in shown}
+    tell("backfill", objects=count, kills=done, **figures)
 
 
 PARTS = {"events": events, "kills": kills, "workers": workers, "backfill": backfill}

@@ -16,7 +16,8 @@ from imgfn.flows.derive import derive, describe, tidy
 from imgfn.flows.event import Event
 from imgfn.flows.notifications import parse_notification
 from imgfn.flows.pictures import Pictures
-from imgfn.flows.rules import Rules, parse_rules
+from imgfn.flows.rules import Rules
+from imgfn.flows.rules_file import parse_rules
 from imgfn.http.function_compute import remember_context
 from imgfn.observability.log import log
 

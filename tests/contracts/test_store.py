@@ -258,6 +258,20 @@ def test_a_list_has_what_starts_with_the_prefix(store, prefix):
     assert names(store, prefix) == [key for key in keys if key.startswith(prefix)]
 
 
+@pytest.mark.parametrize(
+    "after",
+    ["", "a", "a-b", "b", "b/", "b/c", "b/c.", "b/c.d", "b/d", "b/d/e", "b/d/z", "b0", "图", "图/2.png", "😀", "~"],
+    ids=ascii,
+)
+@pytest.mark.parametrize("prefix", ["", "b/", "图"], ids=ascii)
+def test_a_list_goes_on_behind_a_key(store, prefix, after):
+    keys = ["B", "a", "a-b", "a.b", "b/c", "b/c.d", "b/d/e", "b0", "图 1.png", "图/2.png", "😀"]
+    for key in keys:
+        put(store, key, b"x")
+    expected = sorted((key for key in keys if key.startswith(prefix) and key.encode() > after.encode()), key=str.encode)
+    assert [stat.key for stat in store.list(prefix, after)] == expected
+
+
 def test_listed_objects_have_the_etag_that_stat_tells(store):
     put(store, "a/1", b"one")
     assert [stat.etag for stat in store.list("a/")] == [store.stat(Key("a/1")).etag]

@@ -15,7 +15,7 @@ import pytest
 
 from tests.deploy.load import Load
 from tests.deploy.nginx import running_nginx
-from tests.servers import ROOT, Server, fetch, serving
+from tests.servers import ROOT, Server, fetch, serving, tool
 from tests.web.test_metrics import draw
 
 SCRIPT = ROOT / "deploy" / "release" / "imgfn-release"
@@ -156,6 +156,7 @@ def test_the_death_of_the_new_version_at_half_of_the_traffic_fails_no_request(st
 
 
 def test_the_script_names_its_settings():
+    tool("bash")
     told = subprocess.run(
         [SCRIPT],
         capture_output=True,

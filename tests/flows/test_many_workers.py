@@ -10,6 +10,7 @@ from tests.flows.postgres import Postgres, running_postgres
 from tests.flows.working import Site, make_site, picture, wait_until
 
 pytest.importorskip("dbos", reason="pip install 'imgfn[flows]'")
+pytestmark = pytest.mark.hard
 
 RULES = '[[derive]]\nprefix = "photos/"\nstyles = ["thumb"]\n'
 

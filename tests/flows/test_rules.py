@@ -2,7 +2,8 @@ import pytest
 
 from imgfn.core.plan import parse_path
 from imgfn.flows.event import Event
-from imgfn.flows.rules import BadRules, parse_rules
+from imgfn.flows.rules import BadRules
+from imgfn.flows.rules_file import parse_rules
 from imgfn.flows.target import Target
 from imgfn.ops import load_operations
 

@@ -15,11 +15,14 @@ from imgfn import wiring
 from imgfn.config.environment import SERVICE_VARIABLE, is_secret, note_service_link
 from imgfn.config.settings import PREFIX, Settings
 from imgfn.core.faults import Fault
+from imgfn.flows.rules import BadRules
 from imgfn.imaging import native
 from imgfn.imaging.text import fonts
 from imgfn.process import cgroups
 from imgfn.renderpool.client import ProcessRenderer
 from imgfn.renderpool.sandbox.layers import LAYERS, describe_missing
+from imgfn.wiring import flows as wiring_flows
+from imgfn.wiring import worker as wiring_worker
 
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 INSTALL_FONT = "Debian: apt-get install fonts-wqy-zenhei"
@@ -61,6 +64,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_examine_rendering(settings),
         *_examine_fonts(settings),
         *_examine_access(settings),
+        *_examine_flows(settings),
         *_examine_names(),
     ]
 
@@ -160,6 +164,28 @@ def _examine_fonts(settings: Settings) -> Iterator[Finding]:
             "text in watermarks: Arabic, Hebrew, Indic letters and some emoji will not join, as Pillow's raqm finds no "
             f"libfribidi ({INSTALL_FRIBIDI})",
         )
+
+
+def _examine_flows(settings: Settings) -> Iterator[Finding]:
+    if not wiring_flows.wanted(settings):
+        yield Finding("fine", "flows are off (IMGFN_FLOWS_FILE names a file of rules)")
+        return
+    if not wiring_flows.installed():
+        yield Finding("broken", wiring_flows.EXTRA)
+        return
+    try:
+        wiring_worker.build_rules(settings, wiring_worker.build_flow_files(settings)).load()
+    except BadRules as error:
+        yield from (Finding("broken", f"IMGFN_FLOWS_FILE: {fault}") for fault in error.faults)
+    else:
+        yield Finding("fine", f"flows: the rules of {settings.flows_file}")
+    try:
+        told = wiring_flows.control(settings).call("health")
+        yield Finding("fine", f"a worker of flows runs ({told['worker']})")
+    except Fault as fault:
+        yield Finding("unsafe", f"events wait: {fault.detail}")
+    if settings.notice_urls and not settings.public_url:
+        yield Finding("unsafe", "links in notices lead nowhere without IMGFN_PUBLIC_URL, https://<this server>")
 
 
 def _examine_access(settings: Settings) -> Iterator[Finding]:

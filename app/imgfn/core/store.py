@@ -70,8 +70,8 @@ class Store(Protocol):
         """Forget `key`. Twice is not an error."""
         ...
 
-    def list(self, prefix: str = "") -> Iterator[Stat]:
-        """Every object whose key starts with `prefix`, in the order of their UTF-8 bytes."""
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Stat]:
+        """Every object whose key starts with `prefix` and lies behind `after`, in the order of their UTF-8 bytes."""
         ...
 
     def check(self) -> None:

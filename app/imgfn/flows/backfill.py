@@ -18,7 +18,7 @@ from imgfn.flows.rules import Rules
 from imgfn.flows.run import Run
 from imgfn.flows.target import Target
 
-BATCH, BATCHES = 100, 1000
+BATCH, BATCHES, PAGE = 100, 1000, 1000  # objects, batches of a parent, objects of one list request
 QUEUE, RATED = "backfill", "backfill-rated"
 AT_ONCE = 2  # batches with a rate, over all workers: each does half of it
 POLL_SECONDS = 2.0
@@ -47,13 +47,15 @@ def backfill_program(pictures: Callable[[], Pictures], active: Callable[[str], i
             keys = await insist(run, "page", lambda last=after: page(pictures(), given["prefix"], last))
             if not keys:
                 break
-            work = {"parent": run.id, "keys": keys, "work": given["work"], "rate": rate / AT_ONCE}
-            if not given.get("dry_run"):
-                await run.start("batch", batch_run(run.id, number), work, RATED if rate else QUEUE)
-            number, after, listed = number + 1, keys[-1], listed + len(keys)
-            if number % 10 == 0:
-                await run.tell({"listed": listed, "last": after})
-        more = number == BATCHES
+            for start in range(0, len(keys), BATCH):
+                work = {"parent": run.id, "keys": keys[start : start + BATCH], "work": given["work"]}
+                if not given.get("dry_run"):
+                    queue = RATED if rate else QUEUE
+                    await run.start("batch", batch_run(run.id, number), work | {"rate": rate / AT_ONCE}, queue)
+                number += 1
+            after, listed = keys[-1], listed + len(keys)
+            await run.tell({"listed": listed, "last": after})
+        more = number >= BATCHES
         await run.tell({"listed": listed, "last": after, "all": not more})
         pause = 0.2
         while await run.step("wait", active, run.id):
@@ -69,8 +71,8 @@ def backfill_program(pictures: Callable[[], Pictures], active: Callable[[str], i
 
 
 def page(pictures: Pictures, prefix: str, after: str) -> list[str]:
-    """The next keys of a batch."""
-    return [stat.key for stat in islice(pictures.list(prefix, after), BATCH)]
+    """The next keys, as many as S3 gives at once."""
+    return [stat.key for stat in islice(pictures.list(prefix, after), PAGE)]
 
 
 def batch_program(

@@ -16,7 +16,8 @@ from imgfn.flows.event import Event, run_id
 from imgfn.flows.fdl.definition import BadDefinition
 from imgfn.flows.pictures import Pictures
 from imgfn.flows.review import CONTROL, answer_run, give_answer
-from imgfn.flows.rules import NAME, Rules
+from imgfn.flows.rules import Rules
+from imgfn.flows.rules_file import NAME
 from imgfn.flows.runs import ACTIVE, RunInfo, statuses_of
 from imgfn.flows.target import check_target
 

@@ -6,7 +6,6 @@ Of a process there is at most one Engine, as DBOS has it.
 """
 
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,22 +13,22 @@ from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSConfig, Serializer
 from dbos import error as dbos_error
 
+from imgfn.flows.database import prepare
 from imgfn.flows.engine_run import AsyncRun, Program, Surroundings, SyncRun, drive
 from imgfn.flows.run import RunFailed
-from imgfn.flows.runs import ACTIVE, RunInfo
+from imgfn.flows.runs import ACTIVE, RunInfo, describe, seconds_of
 
 APPLICATION = "imgfn"
 VERSION = "1"  # of the programs: they change by adding only, so old runs go on under new code
 MAX_ATTEMPTS = 50  # starts of a run that takes its worker down with it
 THREADS = 64
+COUNTED = 10_000  # runs that have not ended well, at most: to count more takes a second
 T = TypeVar("T")
-SQLITE = "sqlite:///"
 
 
 class Json(Serializer):
@@ -161,12 +160,12 @@ class Engine:
         names = {"prefix": "workflow_id_prefix", "executor": "executor_id"}
         asked |= {names.get(name, name): value for name, value in how.items() if value is not None}
         asked |= {"name": list(kinds or self._programs)} | ({"status": list(states)} if states else {})
-        return [_info(told) for told in _outside(DBOS.list_workflows, **asked)]
+        return [describe(told) for told in _outside(DBOS.list_workflows, **asked)]
 
     def look_up(self, run: str) -> RunInfo | None:
         """One run with what it was given and gave."""
         told = _outside(DBOS.list_workflows, workflow_ids=[run])
-        return _info(told[0]) if told else None
+        return describe(told[0]) if told else None
 
     def steps(self, run: str) -> list[dict[str, Any]]:
         """The recorded steps of a run: name, start and end (Unix seconds), output or error."""
@@ -174,8 +173,8 @@ class Engine:
             {
                 "number": step["function_id"],
                 "name": step["function_name"],
-                "started": _seconds(step["started_at_epoch_ms"]),
-                "ended": _seconds(step["completed_at_epoch_ms"]),
+                "started": seconds_of(step["started_at_epoch_ms"]),
+                "ended": seconds_of(step["completed_at_epoch_ms"]),
                 "output": step["output"],
                 "error": str(step["error"]) if step["error"] else None,
             }
@@ -258,45 +257,11 @@ class Engine:
         """How many runs of each kind are in each state."""
         counted: dict[tuple[str, str], int] = {}
         states = (*ACTIVE, "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-        for run in self.runs(states=states, limit=100_000):
+        for run in self.runs(states=states, limit=COUNTED):
             counted[run.kind, run.state] = counted.get((run.kind, run.state), 0) + 1
         return counted
-
-
-def prepare(url: str) -> None:
-    """Make SQLite's file with a write-ahead log: five times as fast where many processes write, and it stays so."""
-    if url.startswith(SQLITE):
-        path = Path(url.removeprefix(SQLITE))
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with sqlite3.connect(path, timeout=30) as connection:
-            connection.execute("pragma journal_mode=wal")
-        connection.close()
 
 
 def _outside(call: Callable[..., T], *given: Any, **named: Any) -> T:
     """`call` as if no run were under way in this thread: what is recorded in a step must not be a step again."""
     return Context().run(partial(call, *given, **named))
-
-
-def _info(told: Any) -> RunInfo:
-    given = told.input["args"][0] if told.input and told.input["args"] else {}
-    error = told.error if isinstance(told.error, RunFailed) else None
-    return RunInfo(
-        id=told.workflow_id,
-        kind=told.name,
-        status=told.status,
-        created=_seconds(told.created_at) or 0.0,
-        started=_seconds(told.dequeued_at),
-        ended=_seconds(told.completed_at),
-        executor=told.executor_id or "",
-        queue=told.queue_name or "",
-        attempts=told.recovery_attempts or 0,
-        given=given if isinstance(given, dict) else {},
-        output=told.output,
-        code=error.code if error else (type(told.error).__name__ if told.error else ""),
-        reason=error.reason if error else (str(told.error) if told.error else ""),
-    )
-
-
-def _seconds(milliseconds: int | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000

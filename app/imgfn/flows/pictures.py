@@ -16,7 +16,8 @@ from imgfn.core.formats import FORMATS
 from imgfn.core.key import Key
 from imgfn.core.plan import Plan
 from imgfn.core.store import Stat, Store
-from imgfn.flows.rules import Filter, parse_plan
+from imgfn.flows.rules import Filter
+from imgfn.flows.rules_file import parse_plan
 from imgfn.service.content import as_file
 from imgfn.service.service import Service, results_of
 
@@ -148,7 +149,7 @@ class Pictures:
 
     def list(self, prefix: str, after: str = "") -> Iterator[Stat]:
         """The objects below a prefix in the order of their keys, those behind `after` only."""
-        return list_after(self.service.sources, prefix, after)
+        return self.service.sources.list(prefix, after)
 
     def list_results(self, prefix: str = "") -> Iterator[Stat]:
         """All kept results."""
@@ -163,13 +164,6 @@ class Pictures:
 
 def _accepting(wish: str) -> Callable[[str], Accepts]:
     return lambda kind: (1.0 if kind == wish else 0.1, kind == wish)
-
-
-def list_after(store: Store, prefix: str, after: str) -> Iterator[Stat]:
-    """`store.list`, going on behind a key."""
-    for stat in store.list(prefix):
-        if not after or stat.key.encode() > after.encode():
-            yield stat
 
 
 def _file(body: bytes) -> BinaryIO:

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from imgfn.core.plan import Plan
 from imgfn.flows.definitions import FlowFiles
-from imgfn.flows.rules import BadRules, Rules, parse_rules
+from imgfn.flows.rules import BadRules, Rules
+from imgfn.flows.rules_file import parse_rules
 from imgfn.observability.log import log
 
 LOOK_AGAIN_SECONDS = 1.0

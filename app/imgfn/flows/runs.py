@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from imgfn.flows.run import RunFailed
+
 ACTIVE = ("DELAYED", "ENQUEUED", "PENDING")
 FAILED = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 ENDED = ("SUCCESS", *FAILED, "CANCELLED")
@@ -55,3 +57,29 @@ class RunInfo:
     def to_json(self) -> dict[str, Any]:
         """For programs."""
         return asdict(self) | {"state": self.state, "key": self.key}
+
+
+def describe(told: Any) -> RunInfo:
+    """What the engine tells of a run."""
+    given = told.input["args"][0] if told.input and told.input["args"] else {}
+    error = told.error if isinstance(told.error, RunFailed) else None
+    return RunInfo(
+        id=told.workflow_id,
+        kind=told.name,
+        status=told.status,
+        created=seconds_of(told.created_at) or 0.0,
+        started=seconds_of(told.dequeued_at),
+        ended=seconds_of(told.completed_at),
+        executor=told.executor_id or "",
+        queue=told.queue_name or "",
+        attempts=told.recovery_attempts or 0,
+        given=given if isinstance(given, dict) else {},
+        output=told.output,
+        code=error.code if error else (type(told.error).__name__ if told.error else ""),
+        reason=error.reason if error else (str(told.error) if told.error else ""),
+    )
+
+
+def seconds_of(milliseconds: int | None) -> float | None:
+    """Seconds where there are milliseconds."""
+    return None if milliseconds is None else milliseconds / 1000

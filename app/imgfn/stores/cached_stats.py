@@ -71,8 +71,8 @@ class Remembered:
         finally:
             self._forget(key)
 
-    def list(self, prefix: str = "") -> Iterator[Stat]:
-        return self._store.list(prefix)
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Stat]:
+        return self._store.list(prefix, after)
 
     def check(self) -> None:
         self._store.check()

@@ -109,10 +109,10 @@ class FolderStore:
                 finally:
                     os.close(parent)
 
-    def list(self, prefix: str = "") -> Iterator[Stat]:
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Stat]:
         folder, slash, start = prefix.rpartition("/")
         with suppress(InvalidArgument):  # no key begins like that
-            yield from self._list_folder(Key.parse(folder) + "/" if slash else "", start)
+            yield from self._list_folder(Key.parse(folder) + "/" if slash else "", start, after)
 
     def check(self) -> None:
         with explain("", ALWAYS):
@@ -180,7 +180,7 @@ class FolderStore:
                 os.close(parent)
         return folder
 
-    def _list_folder(self, folder: str, start: str) -> Iterator[Stat]:
+    def _list_folder(self, folder: str, start: str, after: str) -> Iterator[Stat]:
         try:
             descriptor = self._open_folder(folder.split("/")[:-1])
         except (FileNotFoundError, NotADirectoryError):
@@ -191,9 +191,12 @@ class FolderStore:
                 names = [e.name + "/" * e.is_dir(follow_symlinks=False) for e in entries if e.name.startswith(start)]
         finally:
             os.close(descriptor)
+        passed = os.fsencode(after)
         for name in sorted(names, key=os.fsencode):
+            if os.fsencode(folder + name) <= passed and not (name.endswith("/") and after.startswith(folder + name)):
+                continue
             if name.endswith("/"):
-                yield from self._list_folder(folder + name, "")
+                yield from self._list_folder(folder + name, "", after)
             elif _is_key(folder + name):
                 with suppress(NoSuchKey):  # deleted meanwhile, or a symbolic link
                     yield self.stat(Key(folder + name))

@@ -154,11 +154,13 @@ class MinioStore:
         with suppress(NoSuchKey), self._call(key):
             self._client.remove_object(bucket_name=self.bucket, object_name=key)
 
-    def list(self, prefix: str = "") -> Iterator[Stat]:
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Stat]:
         if not _may_begin_key(prefix):
             return
         self._make_sure_of_bucket()
-        found = iter(self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True))
+        found = iter(
+            self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True, start_after=after or None)
+        )
         while True:
             with self._call(prefix):  # one page at most
                 listed = next(found, None)
