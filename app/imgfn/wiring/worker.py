@@ -9,7 +9,7 @@ from imgfn.flows.actions import RESOURCES, Actions, Mail
 from imgfn.flows.definitions import FlowFiles
 from imgfn.flows.journal import Journal
 from imgfn.flows.lease import FileLeases, Leases, PostgresLeases, claim_name
-from imgfn.flows.outgoing import Outgoing
+from imgfn.flows.outgoing import Outgoing, OutgoingFailed
 from imgfn.flows.pictures import Pictures
 from imgfn.flows.ruleset import RuleFile
 from imgfn.flows.slots import RenderSlots
@@ -19,6 +19,7 @@ from imgfn.wiring import flows as wiring_flows
 if TYPE_CHECKING:
     from imgfn.config.settings import Settings
     from imgfn.flows.worker import Worker
+    from imgfn.purge.setup import Announcer
 
 
 def build_pictures(chosen: "Settings") -> Pictures:
@@ -55,8 +56,18 @@ def build_actions(chosen: "Settings", rules: RuleFile, pictures: Pictures) -> Ac
         Outgoing(chosen.notice_urls),
         Mail(server, chosen.mail_from),
         chosen.public_url,
-        purge=None if announcer is None else lambda key: announcer.purge_key(Key.parse(key)),
+        purge=None if announcer is None else lambda key: _purge(announcer, key),
     )
+
+
+def _purge(announcer: "Announcer", key: str) -> None:
+    """Have the caches forget a picture; where one does not answer, the task is tried again. Raises OutgoingFailed."""
+    from imgfn.purge.purger import PurgeError
+
+    try:
+        announcer.purge_key(Key.parse(key))
+    except PurgeError as error:
+        raise OutgoingFailed(str(error), passes=True) from error
 
 
 def build_worker(chosen: "Settings", name: str | None) -> "Worker":
