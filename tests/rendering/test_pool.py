@@ -16,7 +16,7 @@ from threading import Barrier
 import pytest
 from structlog.testing import capture_logs
 
-from imgfn.core.faults import InternalError, SlowDown
+from imgfn.core.faults import SlowDown, StoreUnavailable
 from imgfn.core.plan import parse_path
 from imgfn.imaging.limits import Limits
 from imgfn.renderpool.protocol import BEGIN, Job, Reply, load_header, send_job
@@ -230,7 +230,7 @@ def test_a_source_on_disk_gives_what_one_in_memory_gives(pool, source, tmp_path)
 
 def test_a_source_that_was_cut_short_meanwhile_is_told(pool, source, lines):
     renderer = pool()
-    with pytest.raises(InternalError, match="shorter"):
+    with pytest.raises(StoreUnavailable, match="shorter"):
         renderer.inspect(source, len(source.getvalue()) + 1)
     assert renderer.inspect(source, len(source.getvalue())).size == (40, 30)
     assert events(lines) == []

@@ -10,6 +10,7 @@ from threading import Barrier
 from PIL import Image
 
 from imgfn.server import metrics_folder
+from tests.rendering.conftest import children, masters, wait_until
 from tests.servers import Server, serving
 
 
@@ -93,15 +94,29 @@ def test_a_result_that_is_not_kept_is_counted_and_told_with_the_requests_id(tmp_
         assert '"request_id": "unlucky"' in told
 
 
-def test_a_renderer_that_dies_is_counted(tmp_path: Path):
+def test_a_renderer_that_is_killed_is_counted(tmp_path: Path):
     out = io.BytesIO()
     Image.effect_noise((2500, 2500), 80).save(out, "PNG")
-    with serving(tmp_path, render_seconds="0.4", max_upload_bytes="50000000", max_source_bytes="50000000") as server:
+    with (
+        serving(tmp_path, render_processes="1", max_upload_bytes="50000000", max_source_bytes="50000000") as server,
+        ThreadPoolExecutor(1) as threads,
+    ):
         assert server.ask("/upload/a.png", "PUT", out.getvalue()).status == 201
-        assert (
-            server.ask("/proc/rotate/33/blur/r_50,s_50/blur/r_50,s_50/blur/r_50,s_50/format/webp/a.png").status == 504
-        )
-        assert read_metrics(server)['imgfn_incidents_total{event="renderer_overran"}'] == 1
+        (renderer,) = children(*masters((tmp_path / "runtime").resolve()))
+        made = threads.submit(server.ask, "/proc/rotate/33/blur/r_50,s_50/format/webp/a.png")
+        wait_until(lambda: works(renderer), "the renderer works")
+        os.kill(renderer, signal.SIGKILL)
+        assert made.result().status == 503
+        assert read_metrics(server)['imgfn_incidents_total{event="renderer_killed"}'] == 1
+
+
+def works(pid: int) -> bool:
+    """Whether a process has used the processor for more than a tenth of a second since it was asked first."""
+    used = sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    return used - _began.setdefault(pid, used) > os.sysconf("SC_CLK_TCK") // 10
+
+
+_began: dict[int, int] = {}
 
 
 def test_servers_that_start_at_once_sweep_the_same_folder(tmp_path: Path):

@@ -37,7 +37,7 @@ def reserve(folder: Path, slots: Iterable[int]) -> None:
 def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # there is no such process, or no such number
         return False
     except PermissionError:
         pass  # somebody else's
