@@ -15,6 +15,7 @@ import pytest
 
 from tests.deploy.load import Load
 from tests.deploy.nginx import running_nginx
+from tests.deploy.tools import find
 from tests.servers import ROOT, Server, fetch, serving, tool
 from tests.web.test_metrics import draw
 
@@ -60,6 +61,7 @@ class Stage:
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Stage]:
+    find("nginx", "nginx-light")
     shared = {"folder": str(folder / "data"), "workers": "1", "render_processes": "1", "render_queue": "64"}
     with (
         serving(folder / "a", cache_seconds="101", **shared) as first,

@@ -1,7 +1,6 @@
 """Real nginx and Varnish forget what has changed: overwritten, deleted, a style that is another one."""
 
 import json
-import shutil
 import subprocess
 import threading
 import time
@@ -14,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.nginx import running_nginx
-from tests.servers import ROOT, Answer, Server, fetch, free_port, need, serving, wait_until
+from tests.deploy.tools import find
+from tests.servers import ROOT, Answer, Server, fetch, free_port, serving, wait_until
 from tests.web.test_metrics import draw
 
 SECRET = "a-secret-of-sixteen"
@@ -65,6 +65,7 @@ def imgfn(folder: Path, cache: str, **settings: str) -> Iterator[Server]:
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Front]:
+    find("nginx", "nginx-light")
     port, kept = free_port(), {"proxy_cache_valid 200 1m": "proxy_cache_valid 200 1h"}
     secret = {'# "a-secret-of-sixteen" 1;': f'"{SECRET}" 1;', "listen 8080": f"listen 127.0.0.1:{port}"}
     with (
@@ -76,7 +77,7 @@ def nginx(tmp_path: Path) -> Iterator[Front]:
 
 @pytest.fixture
 def varnish(tmp_path: Path) -> Iterator[Front]:
-    program = shutil.which("varnishd") or need("varnishd", "apt-get install varnish")
+    program = find("varnishd", "varnish")
     port = free_port()
     with imgfn(tmp_path, f"varnish=http://127.0.0.1:{port}") as server:
         vcl = (ROOT / "deploy" / "varnish" / "imgfn.vcl").read_text()
@@ -164,6 +165,7 @@ def test_strangers_can_neither_ban_nor_refresh(varnish: Front, nginx_without_sec
 
 @pytest.fixture
 def nginx_without_secret(tmp_path: Path) -> Iterator[Front]:
+    find("nginx", "nginx-light")
     folder = tmp_path / "plain"
     with serving(folder, workers="1", admin_token="admin") as server:
         server.ask("/upload/a.png", "PUT", draw(), ADMIN)
