@@ -19,7 +19,7 @@ SERVER = (sys.executable, "-P", "-m", "imgfn.server")
 def layers_in_metrics(server: Server) -> dict[str, int]:
     lines = server.ask("/metrics").body.decode().splitlines()
     samples = (line.split() for line in lines if line.startswith("imgfn_sandbox_layer{"))
-    return {name.split('"')[1]: int(value) for name, value in samples}
+    return {name.split('"')[1]: int(float(value)) for name, value in samples}
 
 
 def told_at_the_start(server: Server) -> dict[str, object]:
