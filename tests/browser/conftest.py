@@ -16,7 +16,13 @@ ROOT = Path(__file__).parents[2]
 SCREENS = Path(__file__).parent / "screens"  # git-ignored; looked at by people
 
 # One renderer with one place to wait: a test that wants a full queue fills it with two connections.
-SMALL = {"workers": "1", "render_processes": "1", "render_queue": "1", "render_wait_seconds": "2", "max_upload_bytes": "2000000"}
+SMALL = {
+    "workers": "1",
+    "render_processes": "1",
+    "render_queue": "1",
+    "render_wait_seconds": "2",
+    "max_upload_bytes": "2000000",
+}
 
 OpenPage = Callable[..., Page]
 

@@ -162,6 +162,7 @@ def change_in_place(folder: Path, size: tuple[int, int], rounds: int) -> Counter
     return statuses
 
 
+@pytest.mark.hard  # on a busy machine two writes within one tick of the clock look like one version
 def test_a_source_that_is_changed_in_place_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     assert set(change_in_place(tmp_path, (300, 200), 40)) <= {200, 502}
 

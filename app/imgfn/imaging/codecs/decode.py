@@ -88,6 +88,8 @@ def inspect(source: bytes, limits: Limits) -> Header:
         raise BadImage(notes[0].partition(";")[0])
     with nullcontext() if notes else strictly():  # leniently Pillow passes over bombs, too
         header = replace(guarded(lambda: _header(source, format_, frames)), notes=notes)
+    if not all(header.size):
+        raise BadImage(f"the header says {header.width}x{header.height} pixels")
     limits.check_source(header.size, header.frames)
     return header
 
