@@ -1,4 +1,3 @@
-import asyncio
 from typing import Any
 
 import pytest
@@ -7,6 +6,7 @@ from imgfn.flows.fdl.conditions import parse_condition
 from imgfn.flows.fdl.definition import BadDefinition, load_definition
 from imgfn.flows.fdl.interpreter import run_flow
 from imgfn.flows.run import RunFailed
+from tests.flows.awaiting import awaited
 
 RESOURCES = ("imgfn:http", "imgfn:notify")
 
@@ -54,7 +54,7 @@ class Script:
 def run(text: str, given: dict[str, Any] | None = None, script: Script | None = None) -> tuple[dict[str, Any], Script]:
     script = script or Script()
     document = load_definition(text, "test", RESOURCES).document
-    return asyncio.run(run_flow(script, document, given or {})), script  # type: ignore[arg-type]
+    return awaited(run_flow(script, document, given or {})), script  # type: ignore[arg-type]
 
 
 def flow(steps: str) -> str:

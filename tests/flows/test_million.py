@@ -1,6 +1,5 @@
 """A backfill of a million objects, without an engine: a store that makes its keys, no renders."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +8,7 @@ from imgfn.core.key import Key
 from imgfn.core.store import Stat
 from imgfn.flows.backfill import BATCH, BATCHES, backfill_program, batch_program
 from imgfn.flows.rules import Rules
+from tests.flows.awaiting import awaited
 
 OBJECTS = 1_000_000
 BROKEN = 9_999  # each so manieth
@@ -76,7 +76,7 @@ async def work_all() -> tuple[list[Run], list[str], dict[str, int], int]:
 
 
 def test_a_million_objects_are_done_once_each_by_parents_of_a_thousand_batches() -> None:
-    parents, failed, total, names = asyncio.run(work_all())
+    parents, failed, total, names = awaited(work_all())
     assert total == {"made": OBJECTS - len(failed), "kept": 0}
     assert failed == [f"many/{number:07}" for number in range(0, OBJECTS, BROKEN)]
     assert names == OBJECTS // BATCH
