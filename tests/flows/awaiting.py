@@ -3,7 +3,6 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-
 T = TypeVar("T")
 
 
