@@ -23,6 +23,7 @@ MOST_RENDER_BYTES = 1024 * MB
 LEAST_RENDER_BYTES = 640 * MB  # a renderer's libraries take half of it, of address space and not of memory
 RENDERERS_SHARE = 0.75  # of a cgroup's memory; the rest is the web workers'
 ENDPOINT = re.compile(r"(https?://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(:\d{1,5})?/?")
+GRAMMARS = ("iiif",)
 SIGNING_KEY = re.compile(r"([A-Za-z0-9_-]{1,32}):([^,\s]{16,})")
 
 
@@ -65,6 +66,13 @@ def _check_written(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in FORMATS or not FORMATS[name].written:
             raise ValueError(f"{name!r} is not a format that we write")
+    return names
+
+
+def _check_grammars(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in GRAMMARS:
+            raise ValueError(f"{name!r} is not a grammar that we read; there are {', '.join(GRAMMARS)}")
     return names
 
 
@@ -164,6 +172,10 @@ class Settings(BaseSettings):
     styles_key: str = Field("", description="key of such a file among the sources; empty: none")
     style_delimiter: str = Field("!", max_length=1, description="what divides a key and a style: lena.png!thumb")
     oss_mount: bool = Field(False, description="serve /<key>?x-oss-process=… too, as OSS does, below the root")
+
+    grammars: Annotated[Words, AfterValidator(_check_grammars)] = Field(
+        (), description="other services' URLs that are served: iiif (docs/grammars.md)"
+    )
 
     # Caches in front
     purge: Words = Field(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request
 
-from imgfn.http.urls import path_below, signed_target
+from imgfn.http.urls import path_below, raw_below, segments_of, signed_target
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -34,6 +34,16 @@ class Exchange:
     def target(self) -> str:
         """What a signature of this request covers."""
         return signed_target(self.environ, self._mount, self.path)
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent, percent-encoded."""
+        return raw_below(self.environ, self._mount)
+
+    @property
+    def segments(self) -> list[str]:
+        """The path divided before it was decoded: a slash sent as %2F stays inside its segment."""
+        return segments_of(self.raw_path)
 
     @cached_property
     def request(self) -> Request:

@@ -47,17 +47,27 @@ def signed_target(environ: "WSGIEnvironment", mount: str, path: str) -> str:
     one signature is good at all of them. Raises SignatureDoesNotMatch where the raw path does not decode to `path`:
     what was signed must be what is done.
     """
+    below = raw_below(environ, mount)
+    if _utf8(unquote(below, encoding="latin-1")) != path:
+        raise SignatureDoesNotMatch("the path was rewritten on its way", parameter="signature")
+    return f"{mount}/{below}?{environ.get('QUERY_STRING', '')}"
+
+
+def raw_below(environ: "WSGIEnvironment", mount: str) -> str:
+    """The path below `mount` as it was sent, percent-encoded, without its leading slash."""
     raw = environ.get("fc.request_uri") or environ.get("RAW_URI") or environ.get("REQUEST_URI")
-    if raw is None:  # a server that hides it: then only the usual spelling can be signed
+    if raw is None:  # a server that hides it: then only the usual spelling can be told
         raw = quote(
             environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), encoding="latin-1", safe="/,:@!$*'()"
         )
     elif not raw.startswith("/"):  # RFC 9112, 3.2.2: the absolute form
         raw = urlsplit(raw).path
-    below = _below(raw.partition("?")[0], mount)
-    if _utf8(unquote(below, encoding="latin-1")) != path:
-        raise SignatureDoesNotMatch("the path was rewritten on its way", parameter="signature")
-    return f"{mount}/{below}?{environ.get('QUERY_STRING', '')}"
+    return _below(raw.partition("?")[0], mount)
+
+
+def segments_of(raw: str) -> list[str]:
+    """A raw path divided at its slashes, each segment decoded. Raises InvalidArgument where one is not UTF-8."""
+    return [_utf8(unquote(segment, encoding="latin-1")) for segment in raw.split("/")]
 
 
 def _below(path: str, mount: str) -> str:

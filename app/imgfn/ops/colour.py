@@ -81,6 +81,17 @@ def grayscale(picture: Picture) -> Picture:
     return picture.in_srgb().map(change)
 
 
+@operation()
+def bitonal(picture: Picture) -> Picture:
+    """Make every pixel black or white, whichever its luma (ITU-R BT.601) is nearer to."""
+
+    def change(image: Image.Image) -> Image.Image:
+        split = image.convert("RGB").convert("L").point([255 * (level > MIDDLE) for level in LEVELS])
+        return _with_alpha_of(image, split.convert("RGB")) if image.mode == "RGBA" else split
+
+    return picture.in_srgb().map(change)
+
+
 def _each_colour(image: Image.Image, change: Callable[[int], float]) -> Image.Image:
     """`change` done to each value of each colour, rounded half up."""
     table = [min(max(kernels.round_half_up(change(level)), 0), 255) for level in LEVELS]

@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response
 from werkzeug.wsgi import ClosingIterator
 
 from imgfn import wiring
-from imgfn.functions import proc, upload
+from imgfn.functions import foreign, proc, upload
+from imgfn.grammars import iiif
 from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer
 from imgfn.http.serve import serve
@@ -35,6 +36,7 @@ def create_app() -> "WSGIApplication":
     metrics.start_at_zero()
     flask = create_flask()
     pages = flask.url_map.bind("")
+    serves_iiif = "iiif" in wiring.settings().grammars
     serves_objects = wiring.settings().oss_mount
 
     def answer(exchange: Exchange) -> Answer:
@@ -46,6 +48,8 @@ def create_app() -> "WSGIApplication":
         function = FUNCTION.match(environ["PATH_INFO"])
         if function:
             return HANDLERS[function[1]](environ, start_response)
+        if serves_iiif and environ["PATH_INFO"].startswith(f"{iiif.MOUNT}/"):
+            return foreign.iiif_handler(environ, start_response)
         if serves_objects and not pages.test(environ["PATH_INFO"]):
             return proc.object_handler(environ, start_response)
         methods = ("GET", "HEAD", "POST")

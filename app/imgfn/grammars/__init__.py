@@ -1,0 +1,1 @@
+"""Other services' URL grammars: each module reads one into our plans, and refuses by name what has no counterpart."""
