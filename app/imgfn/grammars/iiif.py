@@ -154,10 +154,10 @@ def scaled_size(size: str, cut: Size, most: int) -> tuple[Size, bool]:
         w, h = (min(int(side), most) for side in found.groups())
         scaled = _inside(cut, w, h) if upscales else _inside(cut, min(w, width), min(h, height))
     elif (found := SIDES.fullmatch(wanted)) and any(found.groups()):
-        w, h = found.groups()
+        wide, high = found.groups()
         scaled = (
-            int(w) if w else round(width * int(h) / height),
-            int(h) if h else round(height * int(w) / width),
+            int(wide) if wide else round(width * int(high) / height),
+            int(high) if high else round(height * int(wide) / width),
         )
     else:
         raise refused("size", size, SIZE_EXPECTED)
