@@ -3,6 +3,7 @@
 import http.client
 import io
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +31,15 @@ class Target:
     def forget(self) -> None:
         """Empty the record."""
         (self.server.folder / "calls").write_bytes(b"")
+
+    def forget_kept(self) -> None:
+        """Empty the record once the new result in it is kept: after its put, its source is looked at once more."""
+        for _ in range(500):
+            _, put, after = (self.server.folder / "calls").read_text().rpartition("results put")
+            if put and "sources open" in after:
+                return self.forget()
+            time.sleep(0.02)
+        raise AssertionError("no new result was kept")
 
     def keep(self, key: str, body: bytes, content_type: str = "image/jpeg") -> None:
         """Put an object into the store behind the server's back, past the checks of an upload."""
