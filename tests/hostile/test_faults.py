@@ -7,10 +7,11 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -204,22 +205,13 @@ def test_a_read_only_disk_refuses_uploads_serves_on_and_heals(tmp_path: Path, sm
         assert server.ask("/upload/b.jpg", "PUT", PICTURE).status == 201
 
 
-@contextmanager
-def few_descriptors(count: int) -> Iterator[None]:
-    """What starts meanwhile may have that many files open."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+FEW_DESCRIPTORS = ("sh", "-c", 'ulimit -Sn 64 && exec "$@"', "sh", sys.executable, "-P", "-m", "imgfn.server")
 
 
 def test_with_64_descriptors_every_request_is_answered(tmp_path: Path):
     storm = Storm()
-    with ExitStack() as stack:
-        with few_descriptors(64):
-            server = stack.enter_context(serving(tmp_path))
+    with serving(tmp_path, command=FEW_DESCRIPTORS) as server:
+        assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)[0] == 64
         workers = children(server.process.pid)
         assert server.ask("/upload/lena.jpg", "PUT", PICTURE).status == 201
         with storm.blowing(server, uploads=8, readers=24):
