@@ -17,13 +17,14 @@ from imgfn.http.function_compute import remember_request
 from imgfn.http.request import Exchange
 from imgfn.http.responses import Answer
 from imgfn.http.serve import serve
+from imgfn.imaging.view import ORIENTATIONS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 METHODS = ("GET", "HEAD")
 LD_JSON = "application/ld+json"
-LYING = ("5", "6", "7", "8")  # EXIF orientations whose upright picture has its sides swapped
+LYING = {str(number) for number, turn in ORIENTATIONS.items() if turn.quarters % 2}  # upright, sides are swapped
 
 
 def iiif_handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -74,22 +74,19 @@ def saturation(picture: Picture, amount: Annotated[int, Int(-100, 100, unit="per
 def grayscale(picture: Picture) -> Picture:
     """Take the colour out (ITU-R BT.601 luma)."""
 
-    def change(image: Image.Image) -> Image.Image:
-        grey = image.convert("RGB").convert("L")
-        return _with_alpha_of(image, grey.convert("RGB")) if image.mode == "RGBA" else grey
-
-    return picture.in_srgb().map(change)
+    return picture.in_srgb().map(lambda image: _with_alpha_of(image, _luma(image)))
 
 
 @operation()
 def bitonal(picture: Picture) -> Picture:
     """Make every pixel black or white, whichever its luma (ITU-R BT.601) is nearer to."""
 
-    def change(image: Image.Image) -> Image.Image:
-        split = image.convert("RGB").convert("L").point([255 * (level > MIDDLE) for level in LEVELS])
-        return _with_alpha_of(image, split.convert("RGB")) if image.mode == "RGBA" else split
+    table = [255 * (level > MIDDLE) for level in LEVELS]
+    return picture.in_srgb().map(lambda image: _with_alpha_of(image, _luma(image).point(table)))
 
-    return picture.in_srgb().map(change)
+
+def _luma(image: Image.Image) -> Image.Image:
+    return image.convert("RGB").convert("L")
 
 
 def _each_colour(image: Image.Image, change: Callable[[int], float]) -> Image.Image:
@@ -100,6 +97,9 @@ def _each_colour(image: Image.Image, change: Callable[[int], float]) -> Image.Im
 
 
 def _with_alpha_of(image: Image.Image, colours: Image.Image) -> Image.Image:
+    """`colours`, RGB or L; as RGBA with the alpha of `image` where that has one."""
     if image.mode == "RGBA":
+        if colours.mode == "L":
+            colours = colours.convert("RGB")
         colours.putalpha(image.getchannel("A"))
     return colours
