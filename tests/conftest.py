@@ -1,10 +1,11 @@
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from imgfn import wiring
 from tests.servers import Minio, running_minio, runtime_folder, tool
 
 # A busy machine is no defect of what is tested.
@@ -24,6 +25,24 @@ def own_runtime_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMGFN_RUNTIME_DIR", runtime_folder(tmp_path_factory.mktemp("session")))
         yield
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Set IMGFN_* variables; the next request sees them."""
+
+    def set_variables(**values: object) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"IMGFN_{name.upper()}", str(value))
+        wiring.settings.cache_clear()
+        wiring.service.cache_clear()
+        wiring.styles.cache_clear()
+
+    set_variables(folder=tmp_path / "data", runtime_dir=runtime_folder(tmp_path), render="inline")
+    yield set_variables
+    wiring.settings.cache_clear()
+    wiring.service.cache_clear()
+    wiring.styles.cache_clear()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

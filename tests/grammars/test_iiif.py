@@ -9,7 +9,8 @@ from werkzeug.test import Client
 
 from imgfn.http.signing import sign
 from imgfn.web.app import create_app
-from tests.grammars.conftest import as_png, chart
+from tests.grammars.chart import chart
+from tests.pictures import encoded
 
 # Below /iiif/3/chart.png/: size of the answer, where to look (as a share), which square of the chart is seen there.
 ROWS = [
@@ -152,7 +153,7 @@ def test_links_name_the_canonical_uri_which_is_the_same_picture(web: Client):
 def test_a_picture_has_its_sides_as_it_is_seen(web: Client):
     lying = Image.Exif()
     lying[0x0112] = 6
-    assert web.put("/upload/lies.png", data=as_png(chart(), exif=lying)).status_code == 201
+    assert web.put("/upload/lies.png", data=encoded(chart(), exif=lying)).status_code == 201
     told = web.get("/iiif/3/lies.png/info.json").json
     assert (told["width"], told["height"]) == (400, 500)
     assert picture(web, "full/max/0/default.png", "lies.png").size == (400, 500)

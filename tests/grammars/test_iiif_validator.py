@@ -10,7 +10,7 @@ import pytest
 import urllib3
 from PIL import Image
 
-from tests.grammars.conftest import as_png
+from tests.pictures import encoded
 from tests.servers import need, serving
 
 NAME = "67352ccc-d1b0-11e1-89ae-279075081939.png"
@@ -32,7 +32,7 @@ def test_the_public_validator_is_content(tmp_path: Path):
     squares = Image.new("RGB", (10, 10))
     squares.putdata(ast.literal_eval(told.splitlines()[-1]))
     with serving(tmp_path / "server", workers="1", grammars="iiif") as server:
-        body = as_png(squares.resize((1000, 1000), Image.Resampling.NEAREST))
+        body = encoded(squares.resize((1000, 1000), Image.Resampling.NEAREST))
         assert urllib3.request("PUT", f"{server.url}/upload/{NAME}", body=body).status == 201
         host = server.url.removeprefix("http://").rstrip("/")
         asked = ["-s", host, "-p", "iiif/3", "-i", NAME, "--version", "3.0", "--level", "2"]
