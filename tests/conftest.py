@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from PIL import Image
+from werkzeug.test import Client
 
 from imgfn import wiring
+from imgfn.functions import proc, upload
+from tests.pictures import encoded
 from tests.servers import Minio, running_minio, runtime_folder, tool
 
 # A busy machine is no defect of what is tested.
@@ -43,6 +47,24 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     wiring.settings.cache_clear()
     wiring.service.cache_clear()
     wiring.styles.cache_clear()
+
+
+@pytest.fixture
+def web_upload(configure: Callable[..., None]) -> Client:
+    return Client(upload.handler)
+
+
+@pytest.fixture
+def web_proc(configure: Callable[..., None]) -> Client:
+    return Client(proc.handler)
+
+
+@pytest.fixture
+def photo() -> bytes:
+    """An opaque picture of 60x40 with no two columns alike."""
+    return encoded(
+        Image.merge("RGB", [Image.linear_gradient("L").resize((60, 40)).rotate(turn) for turn in (0, 90, 180)])
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

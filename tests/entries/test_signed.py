@@ -7,9 +7,6 @@ import pytest
 
 from imgfn.http.signing import sign
 from tests.entries.doors import Ask, Door, through_cloud_2, through_cloud_3
-from tests.http.conftest import configure, photo
-
-__all__ = ["configure", "photo"]
 
 SECRET = "a-secret-of-sixteen"
 

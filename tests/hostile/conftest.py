@@ -3,9 +3,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hostile.target import Target, attacked
-from tests.http.conftest import configure, photo, web_proc, web_upload
-
-__all__ = ["configure", "photo", "web_proc", "web_upload"]
 
 
 @pytest.fixture(scope="session")

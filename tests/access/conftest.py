@@ -1,3 +1,0 @@
-from tests.http.conftest import photo
-
-__all__ = ["photo"]
